@@ -1,1 +1,9 @@
+//! What goes over the network, as values and bytes; no sockets here.
+//!
+//! * [`wire`]: the native protocol between servers and workers.
+//! * [`api`]: requests and answers of the HTTP API under `/v1`.
 
+#![warn(missing_docs)]
+
+pub mod api;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! When does a job run next? Pure functions over time expressions.

@@ -1,0 +1,1 @@
+//! Sessions of the native protocol over TCP.

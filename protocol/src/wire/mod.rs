@@ -1,0 +1,10 @@
+//! The native protocol over TCP: frames, handshake, messages (spec 05 section 12, as changed by the
+//! design decisions; described for implementers in `docs/protocol.md`).
+
+pub mod codec;
+pub mod frame;
+pub mod handshake;
+pub mod message;
+pub mod node;
+pub mod server_to_worker;
+pub mod worker_to_server;

@@ -1,0 +1,127 @@
+//! What a server sends to a worker.
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::{Decode, Encode};
+
+/// Asks a worker to run instances that the server has claimed for it. Repeating it is harmless: the
+/// worker answers [`RunVerdict::Duplicate`] for an attempt it knows.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct RunInstances {
+    /// The instances, in the order in which they should start.
+    pub items: Vec<RunInstance>,
+}
+
+/// One instance to run.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct RunInstance {
+    /// The instance.
+    pub instance_id: i64,
+    /// The fence: grows by one with every claim; every report carries it back.
+    pub attempt: u32,
+    /// Epoch of the server's ownership of the application.
+    pub epoch: i64,
+    /// Revision of the job definition that this run uses.
+    pub job_revision: i64,
+    /// Trace of the instance, W3C byte order.
+    pub trace_id: [u8; 16],
+    /// The job.
+    pub job_id: i64,
+    /// Its name, for people.
+    pub job_name: String,
+    /// Code of `ExecuteType`.
+    pub execute_type: u8,
+    /// Code of `ProcessorType`.
+    pub processor_type: u8,
+    /// Which processor, or the script itself for the script types.
+    pub processor_info: String,
+    /// Parameters of the job; empty = none.
+    pub job_params: String,
+    /// Parameters of this run; empty = none.
+    pub instance_params: String,
+    /// Time limit of the run in milliseconds; 0 = none.
+    pub time_limit_ms: u64,
+    /// Tasks that may run at once on one worker.
+    pub concurrency: u32,
+    /// Repetitions of a failed task.
+    pub task_retry_num: u32,
+    /// The time the run was meant for, epoch milliseconds.
+    pub nominal_time_ms: i64,
+    /// Workflow instance it belongs to.
+    pub wf_instance_id: Option<i64>,
+    /// Code of the lowest `LogLevel` that is kept.
+    pub log_level: u8,
+}
+
+/// Answers [`RunInstances`], one answer per item and in its order.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct RunAnswers {
+    /// The answers.
+    pub items: Vec<RunAnswer>,
+}
+
+/// The worker's answer about one instance.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct RunAnswer {
+    /// The instance.
+    pub instance_id: i64,
+    /// The attempt that was asked for.
+    pub attempt: u32,
+    /// What the worker makes of it.
+    pub verdict: RunVerdict,
+}
+
+/// What a worker makes of a request to run. Grows only at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub enum RunVerdict {
+    /// It will run, and its end will be reported.
+    Accepted,
+    /// This attempt runs or ran already.
+    Duplicate,
+    /// No room: choose another worker.
+    Overloaded,
+    /// The worker shuts down: choose another worker.
+    Draining,
+    /// It cannot run here or anywhere; the text says why.
+    Invalid(String),
+}
+
+/// Asks a worker to stop instances. Repeating it is harmless.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct StopInstances {
+    /// The instances.
+    pub items: Vec<StopInstance>,
+}
+
+/// One instance to stop.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct StopInstance {
+    /// The instance.
+    pub instance_id: i64,
+    /// Stops this attempt and every earlier one.
+    pub attempt: u32,
+    /// Epoch of the server's ownership of the application.
+    pub epoch: i64,
+    /// Trace of the instance, W3C byte order.
+    pub trace_id: [u8; 16],
+    /// Why.
+    pub reason: StopReason,
+}
+
+/// Why a run is stopped. Grows only at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub enum StopReason {
+    /// A person or a program asked for it.
+    User,
+    /// Another attempt has taken its place.
+    Superseded,
+    /// Its time limit has passed.
+    TimeLimit,
+}
+
+/// Answers [`StopInstances`], one answer per item and in its order.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct StopAnswers {
+    /// Whether the worker knew the instance; a run it does not know has ended or never began.
+    pub known: Vec<bool>,
+}
