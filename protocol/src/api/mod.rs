@@ -1,1 +1,16 @@
-//! api
+//! Requests and answers of the HTTP API under `/v1`, one file per resource.
+//!
+//! JSON is camelCase. Ids are strings, because JavaScript rounds 64-bit numbers; numbers are
+//! accepted on input. Times are epoch milliseconds. Unknown fields of a request are an error.
+
+pub mod app;
+pub mod event;
+pub mod id;
+pub mod inspection;
+pub mod instance;
+pub mod job;
+pub mod page;
+pub mod problem;
+pub mod schedule;
+pub mod session;
+pub mod worker;
