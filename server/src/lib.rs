@@ -1,1 +1,6 @@
+//! The PowerJob server: decides when and where a job runs.
+//!
+//! `domain` decides and is pure; `actor` acts; `store` keeps; `rpc` and `http` are the edges;
+//! `service` is what both HTTP surfaces have in common. `app` puts it all together.
 
+pub mod domain;

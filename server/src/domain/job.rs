@@ -1,0 +1,58 @@
+//! A job as the server knows it.
+
+use powerjob_common::id::{AppId, JobId};
+use powerjob_common::status::{
+    DispatchStrategy, ExecuteType, LogLevel, ProcessorType, SwitchableStatus, TimeExpressionType,
+};
+use powerjob_common::time::UnixMillis;
+use powerjob_common::time_expression::Lifecycle;
+use serde::Serialize;
+
+/// A job as stored. Shared as `Arc<JobDefinition>`; a change makes a new value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobDefinition {
+    pub id: JobId,
+    pub app_id: AppId,
+    /// Grows by one with every save.
+    pub revision: i64,
+    pub name: String,
+    pub description: String,
+    pub schedule: ScheduleSpec,
+    pub execute_type: ExecuteType,
+    pub processor_type: ProcessorType,
+    pub processor: String,
+    pub params: String,
+    pub status: SwitchableStatus,
+    /// Runs at the same time; 0 = no limit.
+    pub max_instances: u32,
+    pub concurrency: u32,
+    /// 0 = none.
+    pub time_limit_ms: u64,
+    pub instance_retries: u32,
+    pub task_retries: u32,
+    pub dispatch_strategy: DispatchStrategy,
+    pub dispatch_config: String,
+    pub designated_workers: String,
+    /// 0 = no limit.
+    pub max_workers: u32,
+    pub min_cpu_cores: f64,
+    pub min_memory_gib: f64,
+    pub min_disk_gib: f64,
+    pub log_level: LogLevel,
+    pub tag: String,
+    pub no_worker_grace_ms: u64,
+    /// The next nominal time that has no instance yet; `None` when it is not scheduled.
+    pub next_trigger_at: Option<UnixMillis>,
+    pub created_at: UnixMillis,
+    pub modified_at: UnixMillis,
+}
+
+/// When a job runs, as text; `powerjob_common::time_expression::Schedule` is its parsed form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScheduleSpec {
+    pub kind: TimeExpressionType,
+    pub expression: String,
+    /// IANA name; `None` = the server's zone.
+    pub zone: Option<String>,
+    pub lifecycle: Lifecycle,
+}

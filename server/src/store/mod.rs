@@ -1,0 +1,3 @@
+//! The store: SQL lives here and nowhere else.
+
+pub mod write;

@@ -1,0 +1,75 @@
+//! What can be written on the hot path, and what became of it.
+
+use powerjob_common::id::{InstanceId, JobId};
+use powerjob_common::status::InstanceStatus;
+use powerjob_common::time::UnixMillis;
+
+use crate::domain::instance::{Instance, InstanceState};
+
+/// One write. Each is applied completely or not at all, and alone: a batch has no order that
+/// matters, except that writes about one instance are applied in the order of their submission.
+#[derive(Debug, Clone)]
+pub enum WriteOp {
+    /// Inserts a new instance, waiting or already claimed.
+    Insert(Box<Instance>),
+    /// Replaces the state of an instance, if it still is as expected (compare-and-set).
+    Update(Box<InstanceUpdate>),
+    /// Makes the instances of a job's next occurrences and moves its `next_trigger_time` on.
+    Trigger(Box<TriggerWrite>),
+}
+
+/// A compare-and-set on an instance.
+#[derive(Debug, Clone)]
+pub struct InstanceUpdate {
+    pub instance_id: InstanceId,
+    pub expect_status: InstanceStatus,
+    pub expect_attempt: u32,
+    pub state: InstanceState,
+    /// Whether the trigger key is given up (a pre-created occurrence called off by an edit).
+    pub release_trigger_key: bool,
+    /// The attempt that ends here, to be kept as history (from the second attempt on, and when an
+    /// attempt is followed by another).
+    pub ended_attempt: Option<InstanceState>,
+}
+
+/// Materialises occurrences of a scheduled job.
+#[derive(Debug, Clone)]
+pub struct TriggerWrite {
+    pub job_id: JobId,
+    /// The revision the occurrences were computed from; another one makes the write stale.
+    pub job_revision: i64,
+    pub expect_next: Option<UnixMillis>,
+    pub next: Option<UnixMillis>,
+    pub instances: Vec<Instance>,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// Durable.
+    Applied,
+    /// The row is not as expected: nothing was written; load it and decide again, or drop.
+    Stale,
+    /// The row or trigger key exists already: nothing was written.
+    Duplicate,
+    /// This server no longer owns the application: nothing was written; stop acting.
+    Fenced,
+    /// The database refused it; the text names the cause. Nothing was written.
+    Failed(String),
+}
+
+/// Small operations overtake bulk ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Someone waits for it.
+    Express,
+    /// Batches, cleaning, write-behind.
+    Bulk,
+}
+
+/// Receives what became of submitted writes, once per commit.
+pub trait CommitSink: Send + Sync + 'static {
+    /// `results`: token of the submission and its outcome. Runs on the writer's task: hand over
+    /// and return.
+    fn committed(&self, results: Vec<(u64, WriteOutcome)>);
+}
