@@ -79,11 +79,11 @@ fn time_of_day(words: &CronWords) -> (String, bool) {
             format!("every {step} minutes{}", at_second(second))
         }
         (_, Every { step }, hours) if second.is_some() => {
-            format!(
-                "every {step} minutes{}, hours {}",
-                at_second(second),
-                list(hours, &plain)
-            )
+            let hours = match hours {
+                Every { step } => format!("one hour in {step}"),
+                hours => format!("hours {}", list(hours, &plain)),
+            };
+            format!("every {step} minutes{}, {hours}", at_second(second))
         }
         _ => match (only(minutes), second) {
             (Some(minute), Some(second)) if *hours == All => hourly("hour", minute, second),
@@ -323,7 +323,13 @@ mod tests {
             ("30 * * * * ?", "every minute at second 30"),
             ("0 */10 * * * ?", "every 10 minutes"),
             ("0 0/10 8-17 * * ?", "every 10 minutes, hours 8 to 17"),
+            ("0 0/10 0/2 * * ?", "every 10 minutes, one hour in 2"),
             ("0 0 * * * ?", "every hour"),
+            ("0 0 0 ? * MON,WED,FRI", "at 00:00 on Mon, Wed, Fri"),
+            (
+                "0 0 0 1 */3 ? */60",
+                "at 00:00 on day 1 of the month in Jan, Apr, Jul, Oct in 1970, 2030, 2090",
+            ),
             ("0 15 * * * ?", "every hour at minute 15"),
             ("5 15 */2 * * ?", "every 2 hours at minute 15, second 5"),
             ("0 0 3 * * ?", "at 03:00 every day"),

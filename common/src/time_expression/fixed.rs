@@ -4,7 +4,7 @@
 //! 1. An interval is at least one millisecond; there is no upper limit.
 //! 2. An instant past the end of time is "none", never an overflow.
 
-use super::{InvalidExpression, number};
+use super::{InvalidExpression, number, quoted};
 use crate::time::UnixMillis;
 
 /// The interval of FIXED_RATE and FIXED_DELAY in whole milliseconds, 1 or more.
@@ -18,8 +18,8 @@ impl Interval {
             _ => Err(InvalidExpression::new(
                 "timeExpression",
                 format!(
-                    "found '{}'; accepted is a whole number of milliseconds, 1 or more, without blanks",
-                    expression.escape_debug()
+                    "found {}; accepted is a whole number of milliseconds, 1 or more, without blanks",
+                    quoted(expression)
                 ),
             )),
         }

@@ -8,8 +8,8 @@
 //!    its end (both inclusive).
 //! 2. A result depends on the expression, the zone, `previous` and the life cycle only. It never
 //!    depends on when the question was asked, so a late loop and a second server agree.
-//! 3. What never runs is refused when it is parsed, as far as its text shows it; the message names
-//!    the field, what was found and what is accepted.
+//! 3. Forms that no calendar can satisfy (`?` twice, `#6`, no weekday) are refused when parsed. A
+//!    refusal names the field, what was found there and what is accepted.
 //! 4. No text and no instant makes this module panic or search without end.
 
 mod cron;
@@ -53,6 +53,14 @@ impl InvalidExpression {
             reason: reason.into(),
         }
     }
+}
+
+/// What was found, in quotes for a message: unprintable characters escaped, long texts cut.
+fn quoted(found: &str) -> String {
+    const LONGEST: usize = 40;
+    let shown: String = found.chars().take(LONGEST).collect();
+    let more = if shown.len() < found.len() { "..." } else { "" };
+    format!("'{}{more}'", shown.escape_debug())
 }
 
 /// A time expression that was understood; parse once, ask often.

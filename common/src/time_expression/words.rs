@@ -125,23 +125,37 @@ impl ValuesWords {
             (false, step) => Self::Span { from, to, step },
         }
     }
+
+    /// The same for days, months and years, where "every n" misleads because counting starts anew,
+    /// and where a few values in steps are better listed.
+    pub(super) fn of_calendar(values: &[u32], first: u32, last: u32) -> Self {
+        const FEW: usize = 7;
+        match (Self::of(values, first, last), values) {
+            (Self::Every { .. } | Self::Span { step: 2.., .. }, values) if values.len() <= FEW => {
+                Self::List {
+                    values: values.to_vec(),
+                }
+            }
+            (Self::Every { step }, [from, .., to]) => Self::Span {
+                from: *from,
+                to: *to,
+                step,
+            },
+            (words, _) => words,
+        }
+    }
 }
 
 impl DaysWords {
     /// `None` if every day is selected.
     pub(super) fn of(values: &[u32], rules: &[DayRule], last: u32) -> Option<Self> {
-        let values = match ValuesWords::of(values, 1, last) {
-            ValuesWords::All => return None,
-            // counting starts anew each month or week, so "every n days" would mislead
-            ValuesWords::Every { .. } => ValuesWords::List {
-                values: values.to_vec(),
-            },
-            values => values,
-        };
-        Some(Self {
-            values,
-            rules: rules.to_vec(),
-        })
+        match ValuesWords::of_calendar(values, 1, last) {
+            ValuesWords::All => None,
+            values => Some(Self {
+                values,
+                rules: rules.to_vec(),
+            }),
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::day::DayRule;
 use super::parse::split_dropping_empty_tail;
-use crate::time_expression::{InvalidExpression, number};
+use crate::time_expression::{InvalidExpression, number, quoted};
 
 /// A field of a CRON expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Field {
     }
 
     fn invalid(self, found: &str, accepted: &str) -> InvalidExpression {
-        let reason = format!("found '{}'; {accepted}", found.escape_debug());
+        let reason = format!("found {}; {accepted}", quoted(found));
         InvalidExpression::new(self.name(), reason)
     }
 }

@@ -8,7 +8,7 @@
 
 use super::field::{self, Field};
 use super::search::Pattern;
-use crate::time_expression::InvalidExpression;
+use crate::time_expression::{InvalidExpression, quoted};
 
 const FIELDS: [Field; 7] = [
     Field::Second,
@@ -72,9 +72,9 @@ fn alternative(
         match choices.get(index) {
             Some(choice) if !choice.is_empty() => Ok((*choice).to_owned()),
             _ => Err(whole(format!(
-                "found '{}', which lacks alternative {}; \
+                "found {}, which lacks alternative {}; \
                  accepted is the same number of alternatives in every field that has '|'",
-                token.escape_debug(),
+                quoted(token),
                 index + 1
             ))),
         }
@@ -85,8 +85,8 @@ fn alternative(
 fn pattern(tokens: &[String]) -> Result<Pattern, InvalidExpression> {
     if tokens[0].starts_with('@') {
         return Err(whole(format!(
-            "found the nickname '{}'; {SHAPE}",
-            tokens[0].escape_debug()
+            "found the nickname {}; {SHAPE}",
+            quoted(&tokens[0])
         )));
     }
     if !(6..=7).contains(&tokens.len()) {

@@ -114,8 +114,8 @@ impl Pattern {
             week_days: days.of_week.as_ref().and_then(|choice| {
                 DaysWords::of(&listed(u64::from(choice.values)), &choice.rules, 7)
             }),
-            months: ValuesWords::of(&listed(sets.months), 1, 12),
-            years: ValuesWords::of(&sets.years.list(), 1970, 2099),
+            months: ValuesWords::of_calendar(&listed(sets.months), 1, 12),
+            years: ValuesWords::of_calendar(&sets.years.list(), 1970, 2099),
         }
     }
 }

@@ -11,7 +11,7 @@
 use chrono::NaiveTime;
 use serde_json::{Map, Value};
 
-use super::super::{InvalidExpression, number};
+use super::super::{InvalidExpression, number, quoted};
 
 /// What the expression says, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +122,7 @@ fn unit(object: &Map<String, Value>) -> Result<Unit, InvalidExpression> {
             "MINUTES" => Ok(Unit::Longer(60_000)),
             "HOURS" => Ok(Unit::Longer(3_600_000)),
             "DAYS" => Ok(Unit::Longer(86_400_000)),
-            _ => Err(unknown_unit(&format!("'{}'", name.escape_debug()))),
+            _ => Err(unknown_unit(&quoted(name))),
         },
         other => Err(unknown_unit(&shown(other))),
     }
@@ -201,7 +201,8 @@ fn whole_number(value: &Value) -> Option<i64> {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => value.to_string(),
+        Value::String(text) => quoted(text),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
         Value::Array(_) | Value::Object(_) => kind_of(value).to_owned(),
     }
 }
