@@ -4,3 +4,4 @@
 //! `service` is what both HTTP surfaces have in common. `app` puts it all together.
 
 pub mod domain;
+pub mod store;

@@ -1,13 +1,14 @@
 //! What can be written on the hot path, and what became of it.
 
-use powerjob_common::id::{InstanceId, JobId};
+use powerjob_common::id::{AppId, InstanceId, JobId};
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 
 use crate::domain::instance::{Instance, InstanceState};
 
 /// One write. Each is applied completely or not at all, and alone: a batch has no order that
-/// matters, except that writes about one instance are applied in the order of their submission.
+/// matters, except that writes about one instance in one lane are applied in the order of their
+/// submission. Whoever changes the lane waits for the outcome first.
 #[derive(Debug, Clone)]
 pub enum WriteOp {
     /// Inserts a new instance, waiting or already claimed.
@@ -21,6 +22,8 @@ pub enum WriteOp {
 /// A compare-and-set on an instance.
 #[derive(Debug, Clone)]
 pub struct InstanceUpdate {
+    /// The application of the instance: its epoch is the fence.
+    pub app_id: AppId,
     pub instance_id: InstanceId,
     pub expect_status: InstanceStatus,
     pub expect_attempt: u32,
@@ -35,6 +38,8 @@ pub struct InstanceUpdate {
 /// Materialises occurrences of a scheduled job.
 #[derive(Debug, Clone)]
 pub struct TriggerWrite {
+    /// The application of the job: its epoch is the fence.
+    pub app_id: AppId,
     pub job_id: JobId,
     /// The revision the occurrences were computed from; another one makes the write stale.
     pub job_revision: i64,
@@ -72,4 +77,11 @@ pub trait CommitSink: Send + Sync + 'static {
     /// `results`: token of the submission and its outcome. Runs on the writer's task: hand over
     /// and return.
     fn committed(&self, results: Vec<(u64, WriteOutcome)>);
+}
+
+/// The writer's queue is full; the submission comes back whole.
+#[derive(Debug)]
+pub struct Overloaded {
+    /// What was submitted.
+    pub items: Vec<(u64, WriteOp)>,
 }
