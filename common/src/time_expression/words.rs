@@ -202,13 +202,31 @@ mod tests {
     #[test]
     fn unrestricted_days_have_no_words() {
         assert_eq!(DaysWords::of(&[1, 2, 3, 4, 5, 6, 7], &[], 7), None);
-        let odd = DaysWords::of(&[1, 3, 5, 7], &[], 7).expect("restricts");
-        assert_eq!(
-            odd.values,
-            ValuesWords::List {
-                values: vec![1, 3, 5, 7]
-            }
-        );
+    }
+
+    #[test]
+    fn few_days_in_steps_are_listed_and_many_are_spanned() {
+        let days = |values: &[u32], last| DaysWords::of(values, &[], last).map(|days| days.values);
+        let list = |values: &[u32]| {
+            Some(ValuesWords::List {
+                values: values.to_vec(),
+            })
+        };
+        assert_eq!(days(&[1, 3, 5, 7], 7), list(&[1, 3, 5, 7]));
+        assert_eq!(days(&[2, 4, 6], 7), list(&[2, 4, 6]));
+        let monday_to_friday = ValuesWords::Span {
+            from: 2,
+            to: 6,
+            step: 1,
+        };
+        assert_eq!(days(&[2, 3, 4, 5, 6], 7), Some(monday_to_friday));
+        let odd: Vec<u32> = (1..=31).step_by(2).collect();
+        let spanned = ValuesWords::Span {
+            from: 1,
+            to: 31,
+            step: 2,
+        };
+        assert_eq!(days(&odd, 31), Some(spanned));
     }
 
     #[test]
