@@ -3,5 +3,8 @@
 //! `domain` decides and is pure; `actor` acts; `store` keeps; `rpc` and `http` are the edges;
 //! `service` is what both HTTP surfaces have in common. `app` puts it all together.
 
+pub mod actor;
+pub mod app;
 pub mod domain;
+pub mod live;
 pub mod store;

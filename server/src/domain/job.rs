@@ -56,3 +56,34 @@ pub struct ScheduleSpec {
     pub zone: Option<String>,
     pub lifecycle: Lifecycle,
 }
+
+/// What a person defines about a job; validated before it reaches the scheduler.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobDraft {
+    /// `None` makes a new job.
+    pub id: Option<JobId>,
+    pub app_id: AppId,
+    pub name: String,
+    pub description: String,
+    pub schedule: ScheduleSpec,
+    pub execute_type: ExecuteType,
+    pub processor_type: ProcessorType,
+    pub processor: String,
+    pub params: String,
+    pub status: SwitchableStatus,
+    pub max_instances: u32,
+    pub concurrency: u32,
+    pub time_limit_ms: u64,
+    pub instance_retries: u32,
+    pub task_retries: u32,
+    pub dispatch_strategy: DispatchStrategy,
+    pub dispatch_config: String,
+    pub designated_workers: String,
+    pub max_workers: u32,
+    pub min_cpu_cores: f64,
+    pub min_memory_gib: f64,
+    pub min_disk_gib: f64,
+    pub log_level: LogLevel,
+    pub tag: String,
+    pub no_worker_grace_ms: u64,
+}

@@ -2,3 +2,4 @@
 
 pub mod instance;
 pub mod job;
+pub mod worker;

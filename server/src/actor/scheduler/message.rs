@@ -1,0 +1,76 @@
+//! What the scheduler is asked for.
+
+use std::sync::Arc;
+
+use powerjob_common::actor::{Letter, Reply};
+use powerjob_common::id::{JobId, UserId};
+use powerjob_common::status::SwitchableStatus;
+use serde::Serialize;
+
+use crate::domain::job::{JobDefinition, JobDraft};
+
+/// Saves a job, new or changed; sent by `service`. Answered when the change is durable and the
+/// schedule follows it. Occurrences made ahead from an earlier definition are called off.
+#[derive(Debug, Serialize)]
+pub struct SaveJob {
+    /// What to save.
+    pub draft: Box<JobDraft>,
+    /// Who saves it.
+    pub author: Option<UserId>,
+    /// The revision the change is based on; `None`: the change wins.
+    pub base_revision: Option<i64>,
+    /// The job as stored.
+    #[serde(skip)]
+    pub reply: Reply<Result<Arc<JobDefinition>, SaveError>>,
+}
+
+/// Enables, disables or deletes a job; sent by `service`. Repeating it is harmless. Occurrences
+/// made ahead are called off in the same transaction; runs by call go on.
+#[derive(Debug, Serialize)]
+pub struct SwitchJob {
+    /// The job.
+    pub job_id: JobId,
+    /// What it shall be.
+    pub to: SwitchableStatus,
+    /// Who switches it.
+    pub author: Option<UserId>,
+    /// The job as stored.
+    #[serde(skip)]
+    pub reply: Reply<Result<Arc<JobDefinition>, SaveError>>,
+}
+
+/// Why a job was not saved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SaveError {
+    /// There is no such job.
+    #[error("no such job")]
+    NotFound,
+    /// Someone else saved it in between.
+    #[error("the job is at revision {present} by now")]
+    Conflict {
+        /// The present revision.
+        present: i64,
+    },
+    /// The definition cannot be saved.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Name of the field as the API spells it.
+        field: String,
+        /// Why.
+        reason: String,
+    },
+    /// This server does not own the application (now).
+    #[error("this server does not own the application")]
+    NotOwner,
+    /// Not stored; try again.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+}
+
+impl Letter for SaveJob {
+    const NAME: &'static str = "SaveJob";
+}
+
+impl Letter for SwitchJob {
+    const NAME: &'static str = "SwitchJob";
+}

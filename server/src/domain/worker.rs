@@ -1,0 +1,55 @@
+//! A worker as the server knows it.
+
+use powerjob_common::id::{AppId, NodeRef};
+use powerjob_common::system_metrics::SystemMetrics;
+use powerjob_common::time::UnixMillis;
+use serde::Serialize;
+
+/// What a worker last said of itself, and what the server makes of it. Shared as `Arc<Worker>`; a
+/// change makes a new value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Worker {
+    pub node: NodeRef,
+    pub app_id: AppId,
+    /// For display, and for a job's designated workers.
+    pub address: String,
+    pub tags: Vec<String>,
+    /// Name and version of its software.
+    pub software: String,
+    pub state: WorkerState,
+    pub connected_at: UnixMillis,
+    pub last_seen_at: UnixMillis,
+    pub metrics: SystemMetrics,
+    /// Runs it says it has.
+    pub running: u32,
+    /// Runs it takes at most.
+    pub capacity: u32,
+    /// Names of its processors, sorted.
+    pub processors: Vec<String>,
+}
+
+/// Whether a worker can be given work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum WorkerState {
+    /// It is there and takes work.
+    Online,
+    /// It shuts down and takes nothing new.
+    Draining,
+    /// Its connection is gone or it has not yet said what it holds; it may come (back) any moment.
+    Suspect,
+    /// It is gone; what it had runs elsewhere or has failed.
+    Lost,
+}
+
+impl WorkerState {
+    /// The name as the API spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Online => "ONLINE",
+            Self::Draining => "DRAINING",
+            Self::Suspect => "SUSPECT",
+            Self::Lost => "LOST",
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What the actors know and everyone may read: jobs, workers, events. Written by few, read by many.
+
+mod events;
+mod jobs;
+mod workers;
+
+pub use self::events::{Event, EventHub, EventStream, Missed};
+pub use self::jobs::JobTable;
+pub use self::workers::{WorkerEntry, WorkerTable};

@@ -1,0 +1,117 @@
+//! The workers of the applications this server owns.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use dashmap::DashMap;
+use powerjob_common::id::{AppId, NodeRef};
+
+use crate::domain::worker::Worker;
+
+/// A worker with the number of runs that this server has given to it and not had back.
+#[derive(Debug, Clone)]
+pub struct WorkerEntry {
+    /// What it says of itself.
+    pub facts: Arc<Worker>,
+    assigned: Arc<AtomicU32>,
+}
+
+impl WorkerEntry {
+    /// Runs given and not had back.
+    pub fn assigned(&self) -> u32 {
+        self.assigned.load(Relaxed)
+    }
+
+    /// Takes a place for a run.
+    pub fn take(&self) {
+        self.assigned.fetch_add(1, Relaxed);
+    }
+
+    /// Gives a place back.
+    pub fn give_back(&self) {
+        // A place given back twice would lend the worker more than it has: stop at zero.
+        self.assigned
+            .fetch_update(Relaxed, Relaxed, |count| count.checked_sub(1))
+            .ok();
+    }
+
+    /// Whether it has no room for another run.
+    pub fn is_full(&self) -> bool {
+        self.assigned() >= self.facts.capacity
+    }
+}
+
+type AppWorkers = Arc<Vec<WorkerEntry>>;
+
+/// The workers by application. The registry writes, all may read.
+#[derive(Debug, Clone, Default)]
+pub struct WorkerTable {
+    apps: Arc<DashMap<AppId, AppWorkers>>,
+    version: Arc<AtomicU64>,
+}
+
+impl WorkerTable {
+    /// Grows with every change, so that a reader can tell whether what it derived is still right.
+    pub fn version(&self) -> u64 {
+        self.version.load(Relaxed)
+    }
+
+    /// All known workers of an application, sorted by node name; lost ones stay for a while.
+    pub fn of_app(&self, app_id: AppId) -> AppWorkers {
+        self.apps
+            .get(&app_id)
+            .map(|workers| workers.value().clone())
+            .unwrap_or_default()
+    }
+
+    /// All known workers.
+    pub fn all(&self) -> Vec<WorkerEntry> {
+        self.apps
+            .iter()
+            .flat_map(|workers| workers.value().iter().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// Puts a worker in; the same life keeps the count of its runs.
+    pub fn put(&self, facts: Arc<Worker>) {
+        let mut workers = self.apps.entry(facts.app_id).or_default();
+        let mut next: Vec<WorkerEntry> = workers.as_ref().clone();
+        match next.binary_search_by(|entry| entry.facts.node.cmp(&facts.node)) {
+            Ok(place) => next[place].facts = facts,
+            Err(place) => next.insert(
+                place,
+                WorkerEntry {
+                    facts,
+                    assigned: Arc::default(),
+                },
+            ),
+        }
+        *workers = Arc::new(next);
+        self.version.fetch_add(1, Relaxed);
+    }
+
+    /// Forgets one life of a worker.
+    pub fn remove(&self, app_id: AppId, node: &NodeRef) {
+        if let Some(mut workers) = self.apps.get_mut(&app_id) {
+            let mut next = workers.as_ref().clone();
+            next.retain(|entry| entry.facts.node != *node);
+            *workers = Arc::new(next);
+        }
+        self.version.fetch_add(1, Relaxed);
+    }
+
+    /// Forgets all workers of an application.
+    pub fn remove_app(&self, app_id: AppId) {
+        self.apps.remove(&app_id);
+        self.version.fetch_add(1, Relaxed);
+    }
+
+    /// One worker in its present life.
+    pub fn find(&self, app_id: AppId, node: &NodeRef) -> Option<WorkerEntry> {
+        let workers = self.of_app(app_id);
+        let place = workers
+            .binary_search_by(|entry| entry.facts.node.cmp(node))
+            .ok()?;
+        workers.get(place).cloned()
+    }
+}

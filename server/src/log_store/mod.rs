@@ -1,0 +1,1 @@
+//! Logs of runs: append-only segments per application with an index by instance.
