@@ -8,10 +8,28 @@ use super::{node, server_to_worker, worker_to_server};
 pub struct TypeId(pub u32);
 
 impl TypeId {
+    /// The type of frames without a message, such as PING.
+    pub const NONE: Self = Self(0);
+
     /// The type of the reply to a question of this type.
     pub const fn reply(self) -> Self {
         Self(self.0 | 0x8000)
     }
+}
+
+impl std::fmt::Display for TypeId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#010x}", self.0)
+    }
+}
+
+/// Which queue of the writer a message waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Goes first.
+    Control,
+    /// Goes when no control message waits.
+    Bulk,
 }
 
 /// A body with a number and a name of its own.
@@ -22,6 +40,13 @@ pub trait WireMessage: Encode + Decode<()> + serde::Serialize + Send + 'static {
     const REVISION: u16 = 1;
     /// Its name as people see it.
     const NAME: &'static str;
+    /// Where it waits for the network.
+    const LANE: Lane = Lane::Control;
+
+    /// The instances it concerns, in any order; empty for messages about no instance.
+    fn instances(&self) -> Vec<i64> {
+        Vec::new()
+    }
 }
 
 /// A message that is answered.
@@ -30,17 +55,34 @@ pub trait WireQuestion: WireMessage {
     type Answer: WireMessage;
 }
 
+/// One line per type: number, name, the lane if it is not the control lane, the lists whose items
+/// name instances, and the same for the answer.
 macro_rules! messages {
-    ($($type:ty = $id:literal $name:literal $(=> $answer:ty, $answer_name:literal)?;)+) => {
+    ($(
+        $type:ty = $id:literal $name:literal
+            $(lane $lane:ident)? $(about [$($list:ident),+])?
+            $(=> $answer:ty, $answer_name:literal $(about [$($answer_list:ident),+])?)?;
+    )+) => {
         $(
             impl WireMessage for $type {
                 const TYPE: TypeId = TypeId($id);
                 const NAME: &'static str = $name;
+                $(const LANE: Lane = Lane::$lane;)?
+                $(fn instances(&self) -> Vec<i64> {
+                    let mut instances = Vec::new();
+                    $(instances.extend(self.$list.iter().map(|item| item.instance_id));)+
+                    instances
+                })?
             }
             $(
                 impl WireMessage for $answer {
                     const TYPE: TypeId = TypeId($id).reply();
                     const NAME: &'static str = $answer_name;
+                    $(fn instances(&self) -> Vec<i64> {
+                        let mut instances = Vec::new();
+                        $(instances.extend(self.$answer_list.iter().map(|item| item.instance_id));)+
+                        instances
+                    })?
                 }
                 impl WireQuestion for $type {
                     type Answer = $answer;
@@ -56,17 +98,26 @@ macro_rules! messages {
             )+
         ];
 
-        /// Renders a body of any known type as JSON, for people who watch.
-        ///
-        /// `None` for an unknown type or a body that cannot be decoded.
-        pub fn to_json(id: TypeId, body: &[u8]) -> Option<serde_json::Value> {
-            fn render<M: WireMessage>(body: &[u8]) -> Option<serde_json::Value> {
-                serde_json::to_value(super::codec::decode::<M>(body).ok()?).ok()
-            }
+        /// The name of a known type.
+        pub fn name(id: TypeId) -> Option<&'static str> {
             match id.0 {
                 $(
-                    $id => render::<$type>(body),
-                    $(id if id == TypeId($id).reply().0 => render::<$answer>(body),)?
+                    $id => Some($name),
+                    $(id if id == TypeId($id).reply().0 => Some($answer_name),)?
+                )+
+                _ => None,
+            }
+        }
+
+        /// Hands a body of any known type to `visitor`; `None` for an unknown type or a body that
+        /// cannot be decoded.
+        fn visit<V: Visitor>(id: TypeId, body: &[u8], visitor: V) -> Option<V::Output> {
+            match id.0 {
+                $(
+                    $id => visitor.visit(&super::codec::decode::<$type>(body).ok()?),
+                    $(id if id == TypeId($id).reply().0 => {
+                        visitor.visit(&super::codec::decode::<$answer>(body).ok()?)
+                    })?
                 )+
                 _ => None,
             }
@@ -76,18 +127,56 @@ macro_rules! messages {
 
 messages! {
     worker_to_server::WorkerHeartbeat = 0x0001_0001 "WorkerHeartbeat";
-    worker_to_server::InstanceReports = 0x0001_0002 "InstanceReports"
+    worker_to_server::InstanceReports = 0x0001_0002 "InstanceReports" about [items]
         => worker_to_server::ReportAnswers, "ReportAnswers";
-    worker_to_server::LogChunks = 0x0001_0003 "LogChunks"
+    worker_to_server::LogChunks = 0x0001_0003 "LogChunks" lane Bulk about [items]
         => worker_to_server::LogAnswer, "LogAnswer";
-    worker_to_server::WorkerInventory = 0x0001_0006 "WorkerInventory"
-        => worker_to_server::InventoryAnswer, "InventoryAnswer";
-    server_to_worker::RunInstances = 0x0002_0001 "RunInstances"
-        => server_to_worker::RunAnswers, "RunAnswers";
-    server_to_worker::StopInstances = 0x0002_0002 "StopInstances"
+    worker_to_server::WorkerInventory = 0x0001_0006 "WorkerInventory" about [running, finished]
+        => worker_to_server::InventoryAnswer, "InventoryAnswer" about [stop];
+    server_to_worker::RunInstances = 0x0002_0001 "RunInstances" about [items]
+        => server_to_worker::RunAnswers, "RunAnswers" about [items];
+    server_to_worker::StopInstances = 0x0002_0002 "StopInstances" about [items]
         => server_to_worker::StopAnswers, "StopAnswers";
     node::GetActors = 0x0006_0001 "GetActors" => node::ActorReadings, "ActorReadings";
     node::WatchTap = 0x0006_0002 "WatchTap";
     node::UnwatchTap = 0x0006_0003 "UnwatchTap";
-    node::TapRecords = 0x0006_0004 "TapRecords";
+    node::TapRecords = 0x0006_0004 "TapRecords" lane Bulk;
+}
+
+trait Visitor {
+    type Output;
+    fn visit<M: WireMessage>(self, message: &M) -> Option<Self::Output>;
+}
+
+struct Render;
+
+impl Visitor for Render {
+    type Output = serde_json::Value;
+
+    fn visit<M: WireMessage>(self, message: &M) -> Option<serde_json::Value> {
+        serde_json::to_value(message).ok()
+    }
+}
+
+struct NameInstances;
+
+impl Visitor for NameInstances {
+    type Output = Vec<i64>;
+
+    fn visit<M: WireMessage>(self, message: &M) -> Option<Vec<i64>> {
+        Some(message.instances())
+    }
+}
+
+/// Renders a body of any known type as JSON, for people who watch.
+///
+/// `None` for an unknown type or a body that cannot be decoded.
+pub fn to_json(id: TypeId, body: &[u8]) -> Option<serde_json::Value> {
+    visit(id, body, Render)
+}
+
+/// The instances that a body of any known type concerns; empty for an unknown type or a body that
+/// cannot be decoded. It decodes the body: use it only when someone watches.
+pub fn instances(id: TypeId, body: &[u8]) -> Vec<i64> {
+    visit(id, body, NameInstances).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 //! design decisions; described for implementers in `docs/protocol.md`).
 
 pub mod codec;
+pub mod control;
 pub mod frame;
 pub mod handshake;
 pub mod message;
