@@ -13,7 +13,7 @@ pub struct RunBar {
     /// The instance.
     pub id: Id,
     /// Its state.
-    #[schema(value_type = String)]
+    #[schema(schema_with = super::schema::instance_status)]
     pub status: InstanceStatus,
     /// The time it was meant for, epoch milliseconds.
     pub expected_at: i64,
@@ -36,7 +36,7 @@ pub struct InstanceSummary {
     /// Its application.
     pub app_id: Id,
     /// Its state.
-    #[schema(value_type = String)]
+    #[schema(schema_with = super::schema::instance_status)]
     pub status: InstanceStatus,
     /// What made it: `SCHEDULE`, `API`, `WORKFLOW`.
     pub trigger: String,
@@ -108,7 +108,7 @@ pub struct Attempt {
     /// Number, from 1.
     pub number: u32,
     /// How it ended or stands.
-    #[schema(value_type = String)]
+    #[schema(schema_with = super::schema::instance_status)]
     pub status: InstanceStatus,
     /// The worker.
     pub worker: Option<String>,
@@ -137,7 +137,7 @@ pub struct LogEntry {
     /// When it was written, epoch milliseconds of the worker.
     pub at: i64,
     /// Its level.
-    #[schema(value_type = String)]
+    #[schema(schema_with = super::schema::log_level)]
     pub level: LogLevel,
     /// The attempt that wrote it.
     pub attempt: u32,

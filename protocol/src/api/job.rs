@@ -20,11 +20,11 @@ pub struct JobInput {
     /// When it runs.
     pub schedule: ScheduleInput,
     /// `STANDALONE`, `BROADCAST`, `MAP`, `MAP_REDUCE`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = super::schema::execute_type)]
     #[serde(default = "default_execute_type")]
     pub execute_type: ExecuteType,
     /// `BUILT_IN`, `SHELL`, `PYTHON`, `EXTERNAL`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = super::schema::processor_type)]
     #[serde(default = "default_processor_type")]
     pub processor_type: ProcessorType,
     /// Name of the processor, or the script for `SHELL` and `PYTHON`; at most 255 characters for a
@@ -52,7 +52,7 @@ pub struct JobInput {
     #[serde(default)]
     pub task_retries: u32,
     /// `HEALTH_FIRST`, `RANDOM`, `SPECIFY`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = super::schema::dispatch_strategy)]
     #[serde(default = "default_strategy")]
     pub dispatch_strategy: DispatchStrategy,
     /// For `SPECIFY`: addresses or tags, `tagIn:..`, `tagEquals:..`.
@@ -74,7 +74,7 @@ pub struct JobInput {
     #[serde(default)]
     pub min_disk_gib: f64,
     /// Lowest level of log lines that are kept.
-    #[schema(value_type = String)]
+    #[schema(schema_with = super::schema::log_level)]
     #[serde(default = "default_log_level")]
     pub log_level: LogLevel,
     /// Tag for filtering.

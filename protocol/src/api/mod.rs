@@ -12,5 +12,6 @@ pub mod job;
 pub mod page;
 pub mod problem;
 pub mod schedule;
+pub mod schema;
 pub mod session;
 pub mod worker;

@@ -11,7 +11,7 @@ use super::problem::FieldError;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScheduleInput {
     /// `API`, `CRON`, `FIXED_RATE`, `FIXED_DELAY`, `DAILY_TIME_INTERVAL`, `WORKFLOW`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = super::schema::time_expression_type)]
     #[serde(rename = "type")]
     pub kind: TimeExpressionType,
     /// CRON text, milliseconds, or the JSON of a daily interval; empty for `API` and `WORKFLOW`.
