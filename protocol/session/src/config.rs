@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use powerjob_common::secret::Secret;
 use powerjob_protocol::wire::frame::DEFAULT_MAX_LENGTH;
-use powerjob_protocol::wire::handshake::{Claim, Identity, Role};
+use powerjob_protocol::wire::handshake::{Claim, Identity, Role, own_revisions};
 
 /// Limits and intervals of one session.
 #[derive(Debug, Clone)]
@@ -104,6 +104,7 @@ impl DialConfig {
             key_id: self.key_id.clone(),
             secret: self.secret.clone(),
             max_length: self.session.max_frame_bytes,
+            revisions: own_revisions(),
         }
     }
 }

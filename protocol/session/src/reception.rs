@@ -9,7 +9,7 @@ use powerjob_common::actor::ActorScope;
 use powerjob_protocol::wire::control::ErrorCode;
 use powerjob_protocol::wire::frame::{EncodeError, HANDSHAKE_MAX_LENGTH};
 use powerjob_protocol::wire::handshake::{
-    AcceptorTerms, PrefaceVerdict, Proven, Reject, Terms, accept_hello, judge_preface,
+    AcceptorTerms, PrefaceVerdict, Proven, Reject, Terms, accept_hello, judge_preface, own_revisions,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -103,6 +103,7 @@ impl Reception {
             identity: self.config.identity.clone(),
             max_length: self.config.session.max_frame_bytes,
             allow_unproven: self.config.allow_unproven,
+            revisions: own_revisions(),
         };
         let mut frames = FrameBuffer::new(HANDSHAKE_MAX_LENGTH);
         let hello = next_frame(&mut frames, stream).await?;

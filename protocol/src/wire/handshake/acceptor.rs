@@ -9,8 +9,8 @@ use super::super::frame::{
 use super::proof::{self, Bytes32};
 use super::{
     Auth, CLUSTER_KEY_ID, CONTROL_LANE, Challenge, Hello, Identity, MAX_NAME_CHARS, MODE_HMAC,
-    MODE_NONE, Reject, Role, Terms, check_name, check_node_id, check_revisions, common_max_length,
-    handshake_frame, open, own_revisions,
+    MODE_NONE, Reject, RevisionRange, Role, Terms, check_name, check_node_id, check_revisions,
+    common_max_length, handshake_frame, open,
 };
 
 /// What an acceptor insists on.
@@ -22,6 +22,8 @@ pub struct AcceptorTerms {
     pub max_length: u32,
     /// Whether peers without a secret may come in.
     pub allow_unproven: bool,
+    /// What it understands; [`own_revisions`](super::own_revisions) except in tests.
+    pub revisions: Vec<RevisionRange>,
 }
 
 /// Takes the HELLO frame; `nonce` must be fresh random bytes, the prefaces are those that passed.
@@ -36,7 +38,7 @@ pub fn accept_hello(
 ) -> Result<AwaitAuth, Reject> {
     let hello: Hello = open(frame, FrameKind::Hello)?;
     check_hello(&hello)?;
-    check_revisions(&own_revisions(), &hello.revs)?;
+    check_revisions(&own.revisions, &hello.revs)?;
     let auth_mode = choose_mode(own.allow_unproven, &hello)?;
     let max_length = common_max_length(own.max_length, hello.max_frame)?;
     let challenge = Challenge {
@@ -48,7 +50,7 @@ pub fn accept_hello(
         features: 0,
         auth_mode,
         nonce,
-        revs: own_revisions(),
+        revs: own.revisions.clone(),
     };
     let body = codec::encode(&challenge).map_err(|error| Reject::protocol(error.to_string()))?;
     Ok(AwaitAuth {

@@ -8,8 +8,8 @@ use super::super::frame::{EncodeError, Frame, FrameKind};
 use super::proof::{self, Bytes32};
 use super::{
     Auth, CONTROL_LANE, Challenge, Hello, Identity, MAGIC, MODE_HMAC, MODE_NONE, PROTOCOL_VERSION,
-    Reject, Terms, check_node_id, check_revisions, common_max_length, handshake_frame, open,
-    own_revisions,
+    Reject, RevisionRange, Terms, check_node_id, check_revisions, common_max_length,
+    handshake_frame, open,
 };
 
 /// What a dialer says about itself and how it proves it.
@@ -28,6 +28,8 @@ pub struct Claim {
     pub secret: Option<Secret<String>>,
     /// Largest length field it takes.
     pub max_length: u32,
+    /// What it understands; [`own_revisions`](super::own_revisions) except in tests.
+    pub revisions: Vec<RevisionRange>,
 }
 
 /// Why a dialer gives up.
@@ -117,7 +119,7 @@ impl Dialer {
             },
             key_id: self.claim.key_id.clone(),
             nonce: self.nonce,
-            revs: own_revisions(),
+            revs: self.claim.revisions.clone(),
         }
     }
 }
@@ -169,7 +171,7 @@ impl AwaitChallenge {
         check_reject(frame)?;
         let challenge: Challenge = open(frame, FrameKind::Challenge)?;
         check_node_id(&challenge.node_id)?;
-        check_revisions(&own_revisions(), &challenge.revs)?;
+        check_revisions(&self.claim.revisions, &challenge.revs)?;
         if challenge.auth_mode != self.offered {
             return Err(Reject::protocol("a way of proof that was not offered").into());
         }

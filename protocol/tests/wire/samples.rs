@@ -1,0 +1,219 @@
+//! One sample of every message type, with every field off its default.
+
+use powerjob_protocol::wire::codec;
+use powerjob_protocol::wire::message::{TypeId, WireMessage};
+use powerjob_protocol::wire::node::*;
+use powerjob_protocol::wire::server_to_worker::*;
+use powerjob_protocol::wire::worker_to_server::*;
+
+const INSTANCE: i64 = 241_521_139_652_755_520;
+const TIME_MS: i64 = 1_733_576_949_000;
+
+/// A sample of a type whose name is known only at run time.
+pub(crate) struct Sample {
+    pub(crate) type_id: TypeId,
+    pub(crate) revision: u16,
+    pub(crate) name: &'static str,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) json: serde_json::Value,
+    /// Decodes bytes and encodes the value again; `None` when they are no such message.
+    pub(crate) round_trip: fn(&[u8]) -> Option<Vec<u8>>,
+    pub(crate) instances: Vec<i64>,
+}
+
+fn sample<M: WireMessage>(message: M) -> Sample {
+    Sample {
+        type_id: M::TYPE,
+        revision: M::REVISION,
+        name: M::NAME,
+        bytes: codec::encode(&message).unwrap(),
+        json: serde_json::to_value(&message).unwrap(),
+        round_trip: |bytes| {
+            let message: M = codec::decode(bytes).ok()?;
+            Some(codec::encode(&message).unwrap())
+        },
+        instances: message.instances(),
+    }
+}
+
+pub(crate) fn all() -> Vec<Sample> {
+    vec![
+        sample(heartbeat()),
+        sample(InstanceReports {
+            items: vec![report(5), report(4)],
+        }),
+        sample(ReportAnswers {
+            items: vec![
+                ReportAnswer::Stored,
+                ReportAnswer::Stale,
+                ReportAnswer::UnknownInstance,
+                ReportAnswer::Again,
+            ],
+        }),
+        sample(log_chunks()),
+        sample(LogAnswer { is_stored: true }),
+        sample(WorkerInventory {
+            running: vec![HeldInstance {
+                instance_id: INSTANCE,
+                attempt: 2,
+            }],
+            finished: vec![report(10)],
+            is_last: true,
+        }),
+        sample(InventoryAnswer {
+            reports: vec![ReportAnswer::Stored],
+            stop: vec![stop(StopReason::Superseded)],
+        }),
+        sample(RunInstances {
+            items: vec![run_instance()],
+        }),
+        sample(run_answers()),
+        sample(StopInstances {
+            items: vec![
+                stop(StopReason::User),
+                stop(StopReason::Superseded),
+                stop(StopReason::TimeLimit),
+            ],
+        }),
+        sample(StopAnswers {
+            known: vec![true, false],
+        }),
+        sample(GetActors {}),
+        sample(actor_readings()),
+        sample(WatchTap {
+            watch_id: 7,
+            instance_id: Some(INSTANCE),
+            actor: Some("taskTracker".to_owned()),
+            kind: None,
+            errors_only: true,
+            bodies: true,
+        }),
+        sample(UnwatchTap { watch_id: 7 }),
+        sample(TapRecords {
+            watch_id: 7,
+            dropped: 300,
+            records: vec!["{}".to_owned()],
+        }),
+    ]
+}
+
+fn heartbeat() -> WorkerHeartbeat {
+    WorkerHeartbeat {
+        measured_at_ms: TIME_MS,
+        address: "10.0.0.7:27777".to_owned(),
+        tags: vec!["gpu".to_owned(), "zone-a".to_owned()],
+        software: "powerjob/0.1.0".to_owned(),
+        cpu_cores: 2.5,
+        cpu_load: -1.0,
+        memory_total_bytes: 4 << 30,
+        memory_used_bytes: 1 << 30,
+        process_memory_bytes: 6 << 20,
+        disk_total_bytes: 1 << 40,
+        disk_used_bytes: 251,
+        running: 3,
+        capacity: 1_024,
+        processors: vec!["demo".to_owned()],
+        draining: true,
+    }
+}
+
+fn report(status: u8) -> InstanceReport {
+    InstanceReport {
+        instance_id: INSTANCE,
+        attempt: 2,
+        epoch: 17,
+        job_revision: 3,
+        trace_id: [0x0a; 16],
+        status,
+        result: "好".to_owned(),
+        received_at_ms: TIME_MS,
+        started_at_ms: TIME_MS + 1,
+        finished_at_ms: TIME_MS + 2,
+    }
+}
+
+fn log_chunks() -> LogChunks {
+    let line = LogLine {
+        at_ms: TIME_MS,
+        level: 2,
+        text: "begin".to_owned(),
+    };
+    LogChunks {
+        items: vec![LogChunk {
+            instance_id: INSTANCE,
+            attempt: 2,
+            first_sequence: 65_536,
+            lost_before: 1,
+            lines: vec![line],
+        }],
+    }
+}
+
+fn run_instance() -> RunInstance {
+    RunInstance {
+        instance_id: INSTANCE,
+        attempt: 2,
+        epoch: 17,
+        job_revision: 3,
+        trace_id: [0x0a; 16],
+        job_id: 5,
+        job_name: "nightly".to_owned(),
+        execute_type: 1,
+        processor_type: 4,
+        processor_info: "demo".to_owned(),
+        job_params: "{}".to_owned(),
+        instance_params: "x=1".to_owned(),
+        time_limit_ms: 60_000,
+        concurrency: 5,
+        task_retry_num: 1,
+        nominal_time_ms: TIME_MS,
+        wf_instance_id: Some(INSTANCE + 1),
+        log_level: 2,
+    }
+}
+
+fn run_answers() -> RunAnswers {
+    let verdicts = [
+        RunVerdict::Accepted,
+        RunVerdict::Duplicate,
+        RunVerdict::Overloaded,
+        RunVerdict::Draining,
+        RunVerdict::Invalid("no such processor".to_owned()),
+    ];
+    RunAnswers {
+        items: verdicts
+            .into_iter()
+            .map(|verdict| RunAnswer {
+                instance_id: INSTANCE,
+                attempt: 2,
+                verdict,
+            })
+            .collect(),
+    }
+}
+
+fn stop(reason: StopReason) -> StopInstance {
+    StopInstance {
+        instance_id: INSTANCE,
+        attempt: 2,
+        epoch: 17,
+        trace_id: [0x0a; 16],
+        reason,
+    }
+}
+
+fn actor_readings() -> ActorReadings {
+    ActorReadings {
+        items: vec![WireActorReading {
+            path: "server/instances/0".to_owned(),
+            depth: 1,
+            capacity: 4_096,
+            handled: 1_000_000,
+            refused: 2,
+            rate: 1_234.5,
+            p50_us: 12,
+            p99_us: 251,
+            restarts: 1,
+        }],
+    }
+}
