@@ -1,0 +1,9 @@
+//! The actors of a worker, one in each file. All run on the worker's own thread, together with its
+//! connection; users' code runs elsewhere and cannot hold them up.
+
+pub(crate) mod health_reporter;
+pub(crate) mod letters;
+pub(crate) mod log_shipper;
+pub(crate) mod processor_tracker;
+pub(crate) mod server_link;
+pub(crate) mod task_tracker;

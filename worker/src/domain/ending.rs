@@ -1,0 +1,119 @@
+//! How does a run end, given what its processor said and what was asked of it?
+//!
+//! # Invariants
+//! 1. A run that was asked to end never succeeds, whatever its processor said afterwards.
+//! 2. Only a stop asked for by a person or a program ends as stopped; all other causes are failures.
+
+use powerjob_common::status::InstanceStatus;
+use serde::Serialize;
+
+/// Why a run was asked to end before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum CancelReason {
+    /// Its time limit passed.
+    Timeout,
+    /// A person or a program stopped it.
+    UserStop,
+    /// Another attempt of the same instance took its place.
+    Superseded,
+    /// The worker shuts down.
+    WorkerShutdown,
+}
+
+impl CancelReason {
+    /// The number kept in an atomic cell; 0 is "not cancelled".
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Timeout => 1,
+            Self::UserStop => 2,
+            Self::Superseded => 3,
+            Self::WorkerShutdown => 4,
+        }
+    }
+
+    /// The reason of a number.
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Timeout),
+            2 => Some(Self::UserStop),
+            3 => Some(Self::Superseded),
+            4 => Some(Self::WorkerShutdown),
+            _ => None,
+        }
+    }
+}
+
+/// The state and text with which a run ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Ending {
+    pub(crate) status: InstanceStatus,
+    pub(crate) text: String,
+}
+
+/// Judges a run whose processor came back with `result` (text or cause of failure).
+pub(crate) fn conclude(result: Result<String, String>, asked: Option<CancelReason>) -> Ending {
+    match (asked, result) {
+        (Some(reason), _) => interrupted(reason),
+        (None, Ok(text)) => Ending {
+            status: InstanceStatus::Succeed,
+            text,
+        },
+        (None, Err(text)) => Ending {
+            status: InstanceStatus::Failed,
+            text,
+        },
+    }
+}
+
+/// The end of a run that obeyed when asked to end (texts of spec 04 section 25.2).
+pub(crate) fn interrupted(reason: CancelReason) -> Ending {
+    ending_of(reason, "interrupted success")
+}
+
+/// The end of a run that did not obey within its grace time.
+pub(crate) fn abandoned(reason: CancelReason) -> Ending {
+    ending_of(reason, "force stop success")
+}
+
+fn ending_of(reason: CancelReason, how: &str) -> Ending {
+    let (status, what) = match reason {
+        CancelReason::Timeout => (InstanceStatus::Failed, "instance execute timeout"),
+        CancelReason::UserStop => (InstanceStatus::Stopped, "user stop instance"),
+        CancelReason::Superseded => (InstanceStatus::Failed, "superseded by another attempt"),
+        CancelReason::WorkerShutdown => (InstanceStatus::Failed, "worker shutdown"),
+    };
+    Ending {
+        status,
+        text: format!("{what},{how}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn success_after_the_time_limit_is_a_failure() {
+        let ending = conclude(Ok("done".into()), Some(CancelReason::Timeout));
+        assert_eq!(ending.status, InstanceStatus::Failed);
+        assert_eq!(ending.text, "instance execute timeout,interrupted success");
+    }
+
+    #[test]
+    fn a_stop_by_a_person_ends_as_stopped() {
+        let ending = abandoned(CancelReason::UserStop);
+        assert_eq!(ending.status, InstanceStatus::Stopped);
+        assert_eq!(ending.text, "user stop instance,force stop success");
+    }
+
+    #[test]
+    fn reasons_survive_their_code() {
+        for code in 1..=4 {
+            assert_eq!(
+                CancelReason::from_code(code).map(CancelReason::code),
+                Some(code)
+            );
+        }
+        assert_eq!(CancelReason::from_code(0), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! Hands what a server sends to the actor that it is meant for.
+
+use std::sync::Mutex;
+
+use powerjob_common::actor::{Port, Refused};
+use powerjob_protocol::wire::message::WireMessage;
+use powerjob_protocol::wire::node::{GetActors, UnwatchTap, WatchTap};
+use powerjob_protocol::wire::server_to_worker::{
+    RunAnswer, RunAnswers, RunInstances, RunVerdict, StopInstances,
+};
+use powerjob_session::{CloseCause, ErrorCode, Inbox, Incoming, Responder, Session};
+use tokio::sync::oneshot;
+
+use super::node::NodeDesk;
+use crate::actor::letters::{Answer, RunRequests, StopRequests};
+
+/// What arrives from servers may fill this much of the task tracker's queue; the rest is kept for
+/// the ends of runs, which must never be refused.
+pub(crate) const REQUEST_PLACES: usize = 32_768;
+/// How long a refused server waits before it asks again.
+const RETRY_AFTER_MS: u32 = 50;
+
+/// The receiving side of one session.
+#[derive(Debug)]
+pub(crate) struct LinkInbox {
+    pub(crate) run: Port<RunRequests>,
+    pub(crate) stop: Port<StopRequests>,
+    pub(crate) node: NodeDesk,
+    pub(crate) closed: Mutex<Option<oneshot::Sender<CloseCause>>>,
+}
+
+impl Inbox for LinkInbox {
+    fn on_message(&self, session: &Session, message: Incoming) {
+        match message.type_id() {
+            RunInstances::TYPE => self.on_run(message),
+            StopInstances::TYPE => self.on_stop(message),
+            GetActors::TYPE => self.node.on_get_actors(message),
+            WatchTap::TYPE => self.node.on_watch(session, message),
+            UnwatchTap::TYPE => self.node.on_unwatch(message),
+            _ => message.refuse(ErrorCode::UNKNOWN_TYPE, "not a message for a worker", 0),
+        }
+    }
+
+    fn on_closed(&self, _session: &Session, cause: CloseCause) {
+        self.node.close();
+        let waiting = self
+            .closed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        if let Some(waiting) = waiting {
+            drop(waiting.send(cause));
+        }
+    }
+}
+
+impl LinkInbox {
+    fn on_run(&self, message: Incoming) {
+        let Some((RunInstances { items }, Some(responder))) = message.open::<RunInstances>() else {
+            return;
+        };
+        if self.run.depth() + items.len() > REQUEST_PLACES {
+            let refuse =
+                |item: &powerjob_protocol::wire::server_to_worker::RunInstance| RunAnswer {
+                    instance_id: item.instance_id,
+                    attempt: item.attempt,
+                    verdict: RunVerdict::Overloaded,
+                };
+            reply(
+                responder,
+                &RunAnswers {
+                    items: items.iter().map(refuse).collect(),
+                },
+            );
+            return;
+        }
+        let answer = Answer::new(move |answers: RunAnswers| reply(responder, &answers));
+        self.note(self.run.tell(RunRequests {
+            items,
+            answer: Some(answer),
+        }));
+    }
+
+    fn on_stop(&self, message: Incoming) {
+        let Some((StopInstances { items }, Some(responder))) = message.open::<StopInstances>()
+        else {
+            return;
+        };
+        if self.stop.depth() + items.len() > REQUEST_PLACES {
+            responder.error(ErrorCode::OVERLOADED, "the worker is busy", RETRY_AFTER_MS);
+            return;
+        }
+        let answer = Answer::new(move |answers| reply(responder, &answers));
+        self.note(self.stop.tell(StopRequests {
+            items,
+            answer: Some(answer),
+        }));
+    }
+
+    /// A refused letter drops its responder, which tells the server.
+    fn note(&self, told: Result<(), Refused>) {
+        if let Err(refused) = told {
+            tracing::warn!(%refused, "the task tracker did not take a request");
+        }
+    }
+}
+
+/// An answer that cannot be sent is one whose session ends; the next inventory tells the same.
+pub(super) fn reply<A: WireMessage>(responder: Responder, answer: &A) {
+    if let Err(error) = responder.reply(answer) {
+        tracing::debug!(%error, "an answer was not sent");
+    }
+}

@@ -1,0 +1,5 @@
+//! Sockets: values in, values out; no decisions.
+
+pub(crate) mod dialing;
+pub(crate) mod inbox;
+pub(crate) mod node;

@@ -1,0 +1,41 @@
+//! What a worker keeps on its disk: its name, and the ends of runs that the server may not have yet.
+
+mod home;
+mod record;
+mod segments;
+mod spool;
+
+pub(crate) use home::Home;
+pub(crate) use spool::{OnDurable, Spool, SpoolOpening};
+
+/// Why the folder of a worker cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process uses the folder.
+    #[error("another worker uses the folder {0}")]
+    InUse(String),
+    /// The disk said no.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With what.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn io(
+        action: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}
