@@ -9,7 +9,8 @@ use powerjob_common::actor::ActorScope;
 use powerjob_protocol::wire::control::ErrorCode;
 use powerjob_protocol::wire::frame::{EncodeError, HANDSHAKE_MAX_LENGTH};
 use powerjob_protocol::wire::handshake::{
-    AcceptorTerms, PrefaceVerdict, Proven, Reject, Terms, accept_hello, judge_preface, own_revisions,
+    AcceptorTerms, PrefaceVerdict, Proven, Reject, Terms, accept_hello, judge_preface,
+    own_revisions,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
