@@ -125,8 +125,11 @@ impl TaskTable {
         {
             return Admission::only(RunVerdict::Duplicate);
         }
-        // A new attempt of a held instance takes over its place.
-        let takes_over = known.is_some();
+        // A new attempt of a run in progress takes over its place.
+        let takes_over = self
+            .tasks
+            .get(&item.instance_id)
+            .is_some_and(|task| matches!(task.phase, Phase::Held));
         let is_full = self.held >= self.limits.held
             || self.unacknowledged_count() >= self.limits.unacknowledged;
         if is_full && !takes_over {

@@ -1,0 +1,330 @@
+//! A server that does nothing but talk to workers, for tests over real sockets.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use powerjob_common::actor::ActorScope;
+use powerjob_common::id::NodeRef;
+use powerjob_common::secret::Secret;
+use powerjob_common::time::SystemClock;
+use powerjob_protocol::wire::message::{WireMessage, WireQuestion};
+use powerjob_protocol::wire::node::TapRecords;
+use powerjob_protocol::wire::server_to_worker::{
+    RunInstance, RunInstances, RunVerdict, StopInstance, StopInstances, StopReason,
+};
+use powerjob_protocol::wire::worker_to_server::{
+    InstanceReport, InstanceReports, InventoryAnswer, LogAnswer, LogChunk, LogChunks, ReportAnswer,
+    ReportAnswers, WorkerHeartbeat, WorkerInventory,
+};
+use powerjob_session::{
+    Admission, CloseCause, ErrorCode, Gate, GateFuture, Hello, Identity, Inbox, Incoming,
+    ListenConfig, Listener, PeerInfo, Reject, Role, Session,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub const SECRET: &str = "a secret of the test";
+pub const APP: &str = "demo";
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// What a worker sent.
+#[derive(Debug)]
+pub enum Seen {
+    Opened(Session),
+    Closed(CloseCause),
+    Inventory(WorkerInventory),
+    Heartbeat(WorkerHeartbeat),
+    Reports(Vec<InstanceReport>),
+    Logs(Vec<LogChunk>),
+    Tap(TapRecords),
+}
+
+/// The server of a test.
+pub struct FakeServer {
+    pub addr: SocketAddr,
+    pub seen: mpsc::UnboundedReceiver<Seen>,
+    desk: Arc<Desk>,
+    stop: CancellationToken,
+}
+
+struct Desk {
+    seen: mpsc::UnboundedSender<Seen>,
+    /// Whether reports are answered; otherwise their askers wait.
+    answers_reports: AtomicBool,
+    stores_logs: AtomicBool,
+    report_answer: Mutex<ReportAnswer>,
+    held: Mutex<Vec<powerjob_session::Responder>>,
+}
+
+struct Door(Arc<Desk>);
+
+impl Gate for Door {
+    fn secrets<'a>(&'a self, hello: &'a Hello) -> GateFuture<'a, Vec<Secret<String>>> {
+        let secrets = if hello.key_id == APP {
+            vec![Secret::new(SECRET.into())]
+        } else {
+            vec![]
+        };
+        Box::pin(async move { secrets })
+    }
+
+    fn admit<'a>(&'a self, _hello: &'a Hello) -> GateFuture<'a, Result<Admission, Reject>> {
+        Box::pin(async {
+            Ok(Admission {
+                app_id: 1,
+                owner: String::new(),
+            })
+        })
+    }
+
+    fn inbox(&self, _peer: &PeerInfo) -> Arc<dyn Inbox> {
+        Arc::new(Desktop(self.0.clone()))
+    }
+}
+
+struct Desktop(Arc<Desk>);
+
+impl Desktop {
+    fn see(&self, seen: Seen) {
+        self.0.seen.send(seen).ok();
+    }
+}
+
+impl Inbox for Desktop {
+    fn on_open(&self, session: &Session) {
+        self.see(Seen::Opened(session.clone()));
+    }
+
+    fn on_message(&self, _session: &Session, message: Incoming) {
+        match message.type_id() {
+            WorkerInventory::TYPE => {
+                let (inventory, responder) =
+                    message.open::<WorkerInventory>().expect("an inventory");
+                let reports = vec![ReportAnswer::Stored; inventory.finished.len()];
+                self.see(Seen::Inventory(inventory));
+                let answer = InventoryAnswer {
+                    reports,
+                    stop: Vec::new(),
+                };
+                responder.expect("a question").reply(&answer).ok();
+            }
+            InstanceReports::TYPE => {
+                let (reports, responder) = message.open::<InstanceReports>().expect("reports");
+                let responder = responder.expect("a question");
+                let answer = *self.0.report_answer.lock().expect("unpoisoned");
+                let items = vec![answer; reports.items.len()];
+                let answers = self.0.answers_reports.load(Ordering::SeqCst);
+                self.see(Seen::Reports(reports.items));
+                if answers {
+                    responder.reply(&ReportAnswers { items }).ok();
+                } else {
+                    self.0.held.lock().expect("unpoisoned").push(responder);
+                }
+            }
+            LogChunks::TYPE => {
+                let (logs, responder) = message.open::<LogChunks>().expect("logs");
+                let is_stored = self.0.stores_logs.load(Ordering::SeqCst);
+                self.see(Seen::Logs(logs.items));
+                responder
+                    .expect("a question")
+                    .reply(&LogAnswer { is_stored })
+                    .ok();
+            }
+            WorkerHeartbeat::TYPE => {
+                self.see(Seen::Heartbeat(message.decode().expect("a heartbeat")));
+            }
+            TapRecords::TYPE => self.see(Seen::Tap(message.decode().expect("records"))),
+            _ => message.refuse(ErrorCode::UNKNOWN_TYPE, "unexpected", 0),
+        }
+    }
+
+    fn on_closed(&self, _session: &Session, cause: CloseCause) {
+        self.see(Seen::Closed(cause));
+    }
+}
+
+impl FakeServer {
+    pub async fn start() -> Self {
+        Self::start_at("127.0.0.1:0").await
+    }
+
+    pub async fn start_at(addr: &str) -> Self {
+        let listener = Listener::bind(addr.to_owned()).await.expect("a free port");
+        let addr = listener.local_addr();
+        let (sender, seen) = mpsc::unbounded_channel();
+        let desk = Arc::new(Desk {
+            seen: sender,
+            answers_reports: AtomicBool::new(true),
+            stores_logs: AtomicBool::new(true),
+            report_answer: Mutex::new(ReportAnswer::Stored),
+            held: Mutex::default(),
+        });
+        let node = NodeRef {
+            node_id: "server-1".into(),
+            incarnation: 1,
+        };
+        let config = ListenConfig::new(Identity::new(node, Role::Server));
+        let scope = ActorScope::new("server-1", Arc::new(SystemClock));
+        let stop = CancellationToken::new();
+        let gate: Arc<dyn Gate> = Arc::new(Door(desk.clone()));
+        tokio::spawn(listener.serve(config, gate, scope, stop.clone()));
+        Self {
+            addr,
+            seen,
+            desk,
+            stop,
+        }
+    }
+
+    pub fn answer_reports(&self, answers: bool) {
+        self.desk.answers_reports.store(answers, Ordering::SeqCst);
+    }
+
+    pub fn store_logs(&self, stores: bool) {
+        self.desk.stores_logs.store(stores, Ordering::SeqCst);
+    }
+
+    pub fn answer_with(&self, answer: ReportAnswer) {
+        *self.desk.report_answer.lock().expect("unpoisoned") = answer;
+    }
+
+    /// The next thing for which `pick` has a use.
+    pub async fn next<T>(&mut self, mut pick: impl FnMut(Seen) -> Option<T>) -> T {
+        let search = async {
+            loop {
+                let seen = self.seen.recv().await.expect("the server lives");
+                if let Some(found) = pick(seen) {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(LIMIT, search)
+            .await
+            .expect("what was waited for came in time")
+    }
+
+    pub async fn session(&mut self) -> Session {
+        self.next(|seen| match seen {
+            Seen::Opened(session) => Some(session),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn inventory(&mut self) -> WorkerInventory {
+        self.next(|seen| match seen {
+            Seen::Inventory(inventory) => Some(inventory),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn heartbeat(&mut self) -> WorkerHeartbeat {
+        self.next(|seen| match seen {
+            Seen::Heartbeat(heartbeat) => Some(heartbeat),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The end of an instance.
+    pub async fn end_of(&mut self, instance_id: i64) -> InstanceReport {
+        self.report_of(instance_id, |status| status != 3).await
+    }
+
+    pub async fn report_of(
+        &mut self,
+        instance_id: i64,
+        wanted: impl Fn(u8) -> bool,
+    ) -> InstanceReport {
+        self.next(|seen| match seen {
+            Seen::Reports(reports) => reports
+                .into_iter()
+                .find(|report| report.instance_id == instance_id && wanted(report.status)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The lines of an instance until `is_last` says so.
+    pub async fn lines_of(
+        &mut self,
+        instance_id: i64,
+        is_last: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.next(|seen| {
+            if let Seen::Logs(chunks) = seen {
+                for chunk in chunks
+                    .into_iter()
+                    .filter(|chunk| chunk.instance_id == instance_id)
+                {
+                    lines.extend(chunk.lines.into_iter().map(|line| line.text));
+                }
+            }
+            lines.iter().any(|line| is_last(line)).then_some(())
+        })
+        .await;
+        lines
+    }
+
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+/// A request to run `processor` with `params`.
+pub fn request(instance_id: i64, processor: &str, params: &str) -> RunInstance {
+    RunInstance {
+        instance_id,
+        attempt: 1,
+        epoch: 1,
+        job_revision: 1,
+        trace_id: [0; 16],
+        job_id: 7,
+        job_name: "a job".into(),
+        execute_type: 1,
+        processor_type: 1,
+        processor_info: processor.into(),
+        job_params: params.into(),
+        instance_params: String::new(),
+        time_limit_ms: 0,
+        concurrency: 1,
+        task_retry_num: 0,
+        nominal_time_ms: 0,
+        wf_instance_id: None,
+        log_level: 2,
+    }
+}
+
+pub async fn ask<Q: WireQuestion>(session: &Session, question: &Q) -> Q::Answer {
+    session
+        .ask("worker", "server", question, LIMIT)
+        .await
+        .expect("an answer")
+}
+
+pub async fn run(session: &Session, items: Vec<RunInstance>) -> Vec<RunVerdict> {
+    let answers = ask(session, &RunInstances { items }).await;
+    answers
+        .items
+        .into_iter()
+        .map(|answer| answer.verdict)
+        .collect()
+}
+
+pub async fn stop(session: &Session, instance_id: i64) -> bool {
+    let item = StopInstance {
+        instance_id,
+        attempt: 1,
+        epoch: 1,
+        trace_id: [0; 16],
+        reason: StopReason::User,
+    };
+    ask(session, &StopInstances { items: vec![item] })
+        .await
+        .known[0]
+}
