@@ -7,4 +7,5 @@ pub mod actor;
 pub mod app;
 pub mod domain;
 pub mod live;
+pub mod log_store;
 pub mod store;

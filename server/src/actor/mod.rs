@@ -2,4 +2,5 @@
 
 pub mod inspector;
 pub mod instance_manager;
+pub mod log_collector;
 pub mod scheduler;
