@@ -1,0 +1,154 @@
+//! Proves from the database alone what must always hold.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use sea_orm::{ConnectionTrait, Database, DatabaseBackend, DbErr, Statement};
+
+/// A row of `instance_info` as the checker reads it.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The instance.
+    pub instance_id: i64,
+    /// Its job.
+    pub job_id: i64,
+    /// Status code.
+    pub status: i32,
+    /// Nominal time from the trigger key, epoch milliseconds; `None` for manual runs.
+    pub nominal_ms: Option<i64>,
+    /// Start on the worker, epoch milliseconds.
+    pub started_ms: Option<i64>,
+    /// Result.
+    pub result: String,
+}
+
+/// Reads all instances of a database that no server uses any more.
+///
+/// # Errors
+/// Those of the database.
+pub async fn read_rows(file: &Path) -> Result<Vec<Row>, DbErr> {
+    let db = Database::connect(format!("sqlite:{}?mode=rw", file.display())).await?;
+    let query = "SELECT instance_id, job_id, status, pj_trigger_key, pj_started_at, result \
+                 FROM instance_info ORDER BY instance_id";
+    let rows = db.query_all_raw(Statement::from_string(DatabaseBackend::Sqlite, query)).await?;
+    rows.iter()
+        .map(|row| {
+            let key: Option<String> = row.try_get("", "pj_trigger_key")?;
+            Ok(Row {
+                instance_id: row.try_get("", "instance_id")?,
+                job_id: row.try_get("", "job_id")?,
+                status: row.try_get("", "status")?,
+                nominal_ms: key.and_then(|key| key.rsplit(':').next()?.parse().ok()),
+                started_ms: row.try_get("", "pj_started_at")?,
+                result: row.try_get::<Option<String>>("", "result")?.unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+/// A span of wall time in which the scheduler was down, epoch milliseconds, both ends included.
+#[derive(Debug, Clone, Copy)]
+pub struct Outage {
+    /// The kill.
+    pub from_ms: i64,
+    /// Ready again.
+    pub to_ms: i64,
+}
+
+/// What is wrong with the triggers of jobs that fire every second; empty = all is well.
+///
+/// Outside the outages each second between `first_ms` and `last_ms` has exactly one instance of each
+/// job; the seconds of an outage have exactly one in all (the catch-up), at or before its end.
+pub fn every_second_faults(
+    rows: &[Row],
+    jobs: &[i64],
+    (first_ms, last_ms): (i64, i64),
+    outages: &[Outage],
+) -> Vec<String> {
+    let mut seen: HashMap<i64, BTreeMap<i64, usize>> = HashMap::new();
+    for row in rows {
+        if let Some(nominal) = row.nominal_ms {
+            *seen.entry(row.job_id).or_default().entry(nominal).or_default() += 1;
+        }
+    }
+    let none = BTreeMap::new();
+    let mut faults = Vec::new();
+    for job in jobs {
+        let times = seen.get(job).unwrap_or(&none);
+        for (nominal, count) in times.iter().filter(|(_, count)| **count > 1) {
+            faults.push(format!("job {job}: {count} instances for {nominal}"));
+        }
+        faults.extend(missing(*job, times, (first_ms, last_ms), outages));
+        faults.extend(outages.iter().filter_map(|outage| catch_up_fault(*job, times, outage)));
+    }
+    faults
+}
+
+fn missing(
+    job: i64,
+    times: &BTreeMap<i64, usize>,
+    (first_ms, last_ms): (i64, i64),
+    outages: &[Outage],
+) -> Vec<String> {
+    let first = first_ms.div_euclid(1000) + 1;
+    (first..=last_ms.div_euclid(1000))
+        .map(|second| second * 1000)
+        .filter(|at| !outages.iter().any(|outage| outage.from_ms <= *at && *at <= outage.to_ms))
+        .filter(|at| !times.contains_key(at))
+        .map(|at| format!("job {job}: no instance for {at}"))
+        .collect()
+}
+
+/// Occurrences made ahead of the outage keep their own instances; of those that were not, exactly
+/// one is caught up with.
+fn catch_up_fault(job: i64, times: &BTreeMap<i64, usize>, outage: &Outage) -> Option<String> {
+    const LOOK_AHEAD_MS: i64 = 2_000;
+    let inside = times.range(outage.from_ms + LOOK_AHEAD_MS..=outage.to_ms).count();
+    let seconds = (outage.to_ms - outage.from_ms - LOOK_AHEAD_MS) / 1000;
+    (seconds >= 1 && inside != 1)
+        .then(|| format!("job {job}: {inside} catch-up instances in the outage {outage:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(nominal_ms: i64) -> Row {
+        Row {
+            instance_id: nominal_ms,
+            job_id: 1,
+            status: 5,
+            nominal_ms: Some(nominal_ms),
+            started_ms: Some(nominal_ms),
+            result: String::new(),
+        }
+    }
+
+    fn faults(seconds: &[i64], outages: &[Outage]) -> Vec<String> {
+        let rows: Vec<Row> = seconds.iter().map(|second| row(second * 1000)).collect();
+        every_second_faults(&rows, &[1], (500, 10_500), outages)
+    }
+
+    #[test]
+    fn a_whole_series_is_well() {
+        assert_eq!(faults(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_missing_second_is_a_fault() {
+        assert_eq!(faults(&[1, 2, 3, 5, 6, 7, 8, 9, 10], &[]).len(), 1);
+    }
+
+    #[test]
+    fn a_doubled_second_is_a_fault() {
+        assert_eq!(faults(&[1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10], &[]).len(), 1);
+    }
+
+    #[test]
+    fn an_outage_is_caught_up_with_exactly_once() {
+        let outage = [Outage { from_ms: 2_500, to_ms: 8_200 }];
+        assert_eq!(faults(&[1, 2, 3, 4, 8, 9, 10], &outage), Vec::<String>::new());
+        assert_eq!(faults(&[1, 2, 3, 4, 9, 10], &outage).len(), 1, "no catch-up");
+        assert_eq!(faults(&[1, 2, 3, 4, 7, 8, 9, 10], &outage).len(), 1, "two catch-ups");
+    }
+}
