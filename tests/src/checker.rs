@@ -30,7 +30,9 @@ pub async fn read_rows(file: &Path) -> Result<Vec<Row>, DbErr> {
     let db = Database::connect(format!("sqlite:{}?mode=rw", file.display())).await?;
     let query = "SELECT instance_id, job_id, status, pj_trigger_key, pj_started_at, result \
                  FROM instance_info ORDER BY instance_id";
-    let rows = db.query_all_raw(Statement::from_string(DatabaseBackend::Sqlite, query)).await?;
+    let rows = db
+        .query_all_raw(Statement::from_string(DatabaseBackend::Sqlite, query))
+        .await?;
     rows.iter()
         .map(|row| {
             let key: Option<String> = row.try_get("", "pj_trigger_key")?;
@@ -40,7 +42,9 @@ pub async fn read_rows(file: &Path) -> Result<Vec<Row>, DbErr> {
                 status: row.try_get("", "status")?,
                 nominal_ms: key.and_then(|key| key.rsplit(':').next()?.parse().ok()),
                 started_ms: row.try_get("", "pj_started_at")?,
-                result: row.try_get::<Option<String>>("", "result")?.unwrap_or_default(),
+                result: row
+                    .try_get::<Option<String>>("", "result")?
+                    .unwrap_or_default(),
             })
         })
         .collect()
@@ -68,7 +72,11 @@ pub fn every_second_faults(
     let mut seen: HashMap<i64, BTreeMap<i64, usize>> = HashMap::new();
     for row in rows {
         if let Some(nominal) = row.nominal_ms {
-            *seen.entry(row.job_id).or_default().entry(nominal).or_default() += 1;
+            *seen
+                .entry(row.job_id)
+                .or_default()
+                .entry(nominal)
+                .or_default() += 1;
         }
     }
     let none = BTreeMap::new();
@@ -79,7 +87,11 @@ pub fn every_second_faults(
             faults.push(format!("job {job}: {count} instances for {nominal}"));
         }
         faults.extend(missing(*job, times, (first_ms, last_ms), outages));
-        faults.extend(outages.iter().filter_map(|outage| catch_up_fault(*job, times, outage)));
+        faults.extend(
+            outages
+                .iter()
+                .filter_map(|outage| catch_up_fault(*job, times, outage)),
+        );
     }
     faults
 }
@@ -93,7 +105,11 @@ fn missing(
     let first = first_ms.div_euclid(1000) + 1;
     (first..=last_ms.div_euclid(1000))
         .map(|second| second * 1000)
-        .filter(|at| !outages.iter().any(|outage| outage.from_ms <= *at && *at <= outage.to_ms))
+        .filter(|at| {
+            !outages
+                .iter()
+                .any(|outage| outage.from_ms <= *at && *at <= outage.to_ms)
+        })
         .filter(|at| !times.contains_key(at))
         .map(|at| format!("job {job}: no instance for {at}"))
         .collect()
@@ -103,7 +119,9 @@ fn missing(
 /// one is caught up with.
 fn catch_up_fault(job: i64, times: &BTreeMap<i64, usize>, outage: &Outage) -> Option<String> {
     const LOOK_AHEAD_MS: i64 = 2_000;
-    let inside = times.range(outage.from_ms + LOOK_AHEAD_MS..=outage.to_ms).count();
+    let inside = times
+        .range(outage.from_ms + LOOK_AHEAD_MS..=outage.to_ms)
+        .count();
     let seconds = (outage.to_ms - outage.from_ms - LOOK_AHEAD_MS) / 1000;
     (seconds >= 1 && inside != 1)
         .then(|| format!("job {job}: {inside} catch-up instances in the outage {outage:?}"))
@@ -131,7 +149,10 @@ mod tests {
 
     #[test]
     fn a_whole_series_is_well() {
-        assert_eq!(faults(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[]), Vec::<String>::new());
+        assert_eq!(
+            faults(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[]),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
@@ -146,9 +167,23 @@ mod tests {
 
     #[test]
     fn an_outage_is_caught_up_with_exactly_once() {
-        let outage = [Outage { from_ms: 2_500, to_ms: 8_200 }];
-        assert_eq!(faults(&[1, 2, 3, 4, 8, 9, 10], &outage), Vec::<String>::new());
-        assert_eq!(faults(&[1, 2, 3, 4, 9, 10], &outage).len(), 1, "no catch-up");
-        assert_eq!(faults(&[1, 2, 3, 4, 7, 8, 9, 10], &outage).len(), 1, "two catch-ups");
+        let outage = [Outage {
+            from_ms: 2_500,
+            to_ms: 8_200,
+        }];
+        assert_eq!(
+            faults(&[1, 2, 3, 4, 8, 9, 10], &outage),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            faults(&[1, 2, 3, 4, 9, 10], &outage).len(),
+            1,
+            "no catch-up"
+        );
+        assert_eq!(
+            faults(&[1, 2, 3, 4, 7, 8, 9, 10], &outage).len(),
+            1,
+            "two catch-ups"
+        );
     }
 }

@@ -47,7 +47,13 @@ impl Connection {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (host, token) = (address.to_owned(), token.to_owned());
-        Ok(Self { stream, host, token, inbound: Vec::new(), outbound: Vec::new() })
+        Ok(Self {
+            stream,
+            host,
+            token,
+            inbound: Vec::new(),
+            outbound: Vec::new(),
+        })
     }
 
     /// Sends a request with a JSON body (empty = none) and waits for the answer.
@@ -58,7 +64,9 @@ impl Connection {
         self.outbound.clear();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            self.host, self.token, body.len()
+            self.host,
+            self.token,
+            body.len()
         );
         self.outbound.extend_from_slice(head.as_bytes());
         self.outbound.extend_from_slice(body);
@@ -81,7 +89,8 @@ impl Connection {
     }
 
     async fn sized(&mut self, length: usize) -> io::Result<Vec<u8>> {
-        self.fill_until(|bytes| (bytes.len() >= length).then_some(length)).await?;
+        self.fill_until(|bytes| (bytes.len() >= length).then_some(length))
+            .await?;
         Ok(self.inbound.drain(..length).collect())
     }
 
@@ -119,5 +128,7 @@ fn content_length(head: &str) -> usize {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }

@@ -29,9 +29,18 @@ impl Process {
     /// # Errors
     /// When it cannot be started.
     pub fn start(command: &mut Command, log: &Path) -> io::Result<Self> {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        Ok(Self { child: command.spawn()?, log: log.to_owned() })
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)?;
+        command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        Ok(Self {
+            child: command.spawn()?,
+            log: log.to_owned(),
+        })
     }
 
     /// Its process id.
@@ -109,7 +118,13 @@ impl Cluster {
         );
         std::fs::write(folder.join("powerjob.toml"), config)?;
         let folder = folder.to_owned();
-        Ok(Self { folder, http, workers, binary: binary.to_owned(), server: None })
+        Ok(Self {
+            folder,
+            http,
+            workers,
+            binary: binary.to_owned(),
+            server: None,
+        })
     }
 
     /// Starts the server and waits until it is ready.
@@ -128,16 +143,28 @@ impl Cluster {
     /// When the process cannot be started.
     pub async fn start_server_with(&mut self, environment: &[(&str, &str)]) -> io::Result<()> {
         let mut command = Command::new(&self.binary);
-        command.arg("server").arg("--config").arg(self.folder.join("powerjob.toml"));
-        command.envs(environment.iter().copied()).current_dir(&self.folder);
-        self.server = Some(Process::start(&mut command, &self.folder.join("server.log"))?);
+        command
+            .arg("server")
+            .arg("--config")
+            .arg(self.folder.join("powerjob.toml"));
+        command
+            .envs(environment.iter().copied())
+            .current_dir(&self.folder);
+        self.server = Some(Process::start(
+            &mut command,
+            &self.folder.join("server.log"),
+        )?);
         Ok(())
     }
 
     /// Waits until the server says that it is ready.
     pub async fn until_ready(&self) {
         eventually("the server is ready", START_LIMIT, || async {
-            let answer = Connection::open(&self.http, "").await.ok()?.call("GET", "/ready", b"").await;
+            let answer = Connection::open(&self.http, "")
+                .await
+                .ok()?
+                .call("GET", "/ready", b"")
+                .await;
             (answer.ok()?.status == 200).then_some(())
         })
         .await;
@@ -156,7 +183,9 @@ impl Cluster {
     /// # Errors
     /// When it cannot be waited for.
     pub fn kill_server(&mut self) -> io::Result<()> {
-        self.server.take().map_or(Ok(()), |mut server| server.kill())
+        self.server
+            .take()
+            .map_or(Ok(()), |mut server| server.kill())
     }
 
     /// Starts an agent of `app` with a work folder that bears its name.
@@ -171,9 +200,19 @@ impl Cluster {
         environment: &[(&str, &str)],
     ) -> io::Result<Process> {
         let mut command = Command::new(&self.binary);
-        command.args(["agent", "--server", &self.workers, "--app", app, "--name", name]);
+        command.args([
+            "agent",
+            "--server",
+            &self.workers,
+            "--app",
+            app,
+            "--name",
+            name,
+        ]);
         command.arg("--work-dir").arg(self.folder.join(name));
-        command.env("POWERJOB_SECRET", secret).envs(environment.iter().copied());
+        command
+            .env("POWERJOB_SECRET", secret)
+            .envs(environment.iter().copied());
         command.current_dir(&self.folder);
         Process::start(&mut command, &self.folder.join(format!("{name}.log")))
     }
@@ -185,9 +224,17 @@ impl Cluster {
     pub async fn sign_in(&self) -> io::Result<Api> {
         let body = json!({ "account": "ADMIN", "password": PASSWORD }).to_string();
         let mut connection = Connection::open(&self.http, "").await?;
-        let answer = connection.call("POST", "/v1/session", body.as_bytes()).await?.json()?;
-        let token = answer["token"].as_str().ok_or_else(|| io::Error::other(answer.to_string()))?;
-        Ok(Api { address: self.http.clone(), token: token.to_owned() })
+        let answer = connection
+            .call("POST", "/v1/session", body.as_bytes())
+            .await?
+            .json()?;
+        let token = answer["token"]
+            .as_str()
+            .ok_or_else(|| io::Error::other(answer.to_string()))?;
+        Ok(Api {
+            address: self.http.clone(),
+            token: token.to_owned(),
+        })
     }
 
     /// The SQLite file of the server.
@@ -211,14 +258,25 @@ impl Api {
     /// # Errors
     /// When the server is away or answers with a problem, which is in the text.
     pub async fn call(&self, method: &str, path: &str, body: &Value) -> io::Result<Value> {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let mut connection = Connection::open(&self.address, &self.token).await?;
         let answer = connection.call(method, path, body.as_bytes()).await?;
         if answer.status >= 400 {
             let text = String::from_utf8_lossy(&answer.body).into_owned();
-            return Err(io::Error::other(format!("{method} {path}: {} {text}", answer.status)));
+            return Err(io::Error::other(format!(
+                "{method} {path}: {} {text}",
+                answer.status
+            )));
         }
-        if answer.body.is_empty() { Ok(Value::Null) } else { answer.json() }
+        if answer.body.is_empty() {
+            Ok(Value::Null)
+        } else {
+            answer.json()
+        }
     }
 
     /// Makes an application; gives its id and the secret of its workers.
@@ -226,7 +284,9 @@ impl Api {
     /// # Errors
     /// Those of [`Api::call`].
     pub async fn create_app(&self, name: &str) -> io::Result<(String, String)> {
-        let answer = self.call("POST", "/v1/apps", &json!({ "name": name })).await?;
+        let answer = self
+            .call("POST", "/v1/apps", &json!({ "name": name }))
+            .await?;
         Ok((text(&answer["app"]["id"]), text(&answer["workerSecret"])))
     }
 
@@ -235,7 +295,11 @@ impl Api {
     /// # Errors
     /// Those of [`Api::call`].
     pub async fn create_job(&self, app: &str, job: &Value) -> io::Result<String> {
-        Ok(text(&self.call("POST", &format!("/v1/apps/{app}/jobs"), job).await?["id"]))
+        Ok(text(
+            &self
+                .call("POST", &format!("/v1/apps/{app}/jobs"), job)
+                .await?["id"],
+        ))
     }
 
     /// Runs a job; gives the instance.
@@ -244,7 +308,11 @@ impl Api {
     /// Those of [`Api::call`].
     pub async fn run(&self, job: &str, params: &str) -> io::Result<String> {
         let path = format!("/v1/jobs/{job}/runs");
-        Ok(text(&self.call("POST", &path, &json!({ "params": params })).await?["instanceId"]))
+        Ok(text(
+            &self
+                .call("POST", &path, &json!({ "params": params }))
+                .await?["instanceId"],
+        ))
     }
 
     /// Waits until an instance has ended and gives it.
@@ -253,7 +321,9 @@ impl Api {
             let path = format!("/v1/instances/{instance}");
             let answer = self.call("GET", &path, &Value::Null).await.ok()?;
             let ended = ["SUCCEED", "FAILED", "STOPPED", "CANCELED"];
-            ended.contains(&answer["status"].as_str()?).then_some(answer)
+            ended
+                .contains(&answer["status"].as_str()?)
+                .then_some(answer)
         })
         .await
     }
@@ -263,7 +333,10 @@ impl Api {
         eventually(&format!("{count} workers online"), START_LIMIT, || async {
             let path = format!("/v1/apps/{app}/workers");
             let workers = self.call("GET", &path, &Value::Null).await.ok()?;
-            let online = workers.as_array()?.iter().filter(|worker| worker["state"] == "ONLINE");
+            let online = workers
+                .as_array()?
+                .iter()
+                .filter(|worker| worker["state"] == "ONLINE");
             (online.count() == count).then_some(())
         })
         .await;
@@ -275,5 +348,7 @@ fn text(value: &Value) -> String {
 }
 
 fn free_address() -> io::Result<String> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .to_string())
 }

@@ -76,8 +76,7 @@ pub async fn bare_sqlite_rows_per_s(folder: &Path, batch: usize) -> Result<f64, 
         let ids: Vec<usize> = (rows..rows + batch).collect();
         let json = serde_json::to_string(&ids).map_err(|error| DbErr::Custom(error.to_string()))?;
         let transaction = db.begin().await?;
-        let insert =
-            Statement::from_sql_and_values(DatabaseBackend::Sqlite, INSERT, [json.into()]);
+        let insert = Statement::from_sql_and_values(DatabaseBackend::Sqlite, INSERT, [json.into()]);
         transaction.execute_raw(insert).await?;
         transaction.commit().await?;
         rows += batch;

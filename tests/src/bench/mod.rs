@@ -1,6 +1,9 @@
 //! Benchmarks across processes: the pieces that `make bench` puts together.
 
 pub mod clock;
+pub mod inside;
 pub mod limits;
+pub mod load;
 pub mod memory;
+pub mod stage;
 pub mod stats;

@@ -23,7 +23,12 @@ impl Quantiles {
             let index = (values.len() as f64 * share).ceil() as usize;
             values.get(index.saturating_sub(1)).copied().unwrap_or(0.0)
         };
-        Self { count: values.len(), p50: at(0.5), p99: at(0.99), max: at(1.0) }
+        Self {
+            count: values.len(),
+            p50: at(0.5),
+            p99: at(0.99),
+            max: at(1.0),
+        }
     }
 }
 
@@ -48,7 +53,14 @@ impl Figure {
     /// A figure from the values of its runs.
     pub fn new(name: &str, unit: &'static str, wanted: &'static str, runs: Vec<f64>) -> Self {
         let median = Quantiles::of(runs.clone()).p50;
-        Self { name: name.to_owned(), unit, runs, median, wanted, beside: None }
+        Self {
+            name: name.to_owned(),
+            unit,
+            runs,
+            median,
+            wanted,
+            beside: None,
+        }
     }
 
     /// Puts a limit of the same run beside it.
@@ -69,5 +81,24 @@ impl Figure {
             "{:<46} {:>12.2} {:<8} {:>12.2}..{:<12.2} {:<10} {beside}",
             self.name, self.median, self.unit, low, high, self.wanted
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_is_the_median_of_its_runs() {
+        assert_eq!(Figure::new("x", "ms", "", vec![3.0, 1.0, 2.0]).median, 2.0);
+    }
+
+    #[test]
+    fn quantiles_of_a_hundred_values() {
+        let quantiles = Quantiles::of((1..=100).map(f64::from).collect());
+        assert_eq!(
+            (quantiles.p50, quantiles.p99, quantiles.max),
+            (50.0, 99.0, 100.0)
+        );
     }
 }

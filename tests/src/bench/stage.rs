@@ -1,0 +1,161 @@
+//! A server and a worker as processes of their own, for one run of a benchmark.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::clock::monotonic;
+use crate::http::Connection;
+use crate::process::{Api, Cluster};
+
+/// The programs under test.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// The `powerjob` binary.
+    pub powerjob: std::path::PathBuf,
+    /// The `bench_worker` binary.
+    pub worker: std::path::PathBuf,
+}
+
+/// A running server with one application and one worker.
+#[derive(Debug)]
+pub struct Stage {
+    /// The server.
+    pub cluster: Cluster,
+    /// Signed in as administrator.
+    pub api: Api,
+    /// The application.
+    pub app: String,
+    worker: BenchWorker,
+    _folder: TempDir,
+}
+
+/// The benchmark's worker process.
+#[derive(Debug)]
+struct BenchWorker {
+    child: Child,
+    ask: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Drop for BenchWorker {
+    fn drop(&mut self) {
+        if self.child.kill().is_ok() {
+            self.child.wait().ok();
+        }
+    }
+}
+
+impl Stage {
+    /// Starts everything in a new folder and waits until the worker is online.
+    ///
+    /// # Errors
+    /// When a process cannot be started or the API refuses.
+    pub async fn set_up(programs: &Programs) -> io::Result<Self> {
+        let folder = TempDir::new()?;
+        let mut cluster = Cluster::new(folder.path(), &programs.powerjob)?;
+        cluster.start_server().await?;
+        let api = cluster.sign_in().await?;
+        let (app, secret) = api.create_app("bench").await?;
+        let worker = start_worker(&programs.worker, &cluster.workers, &secret, folder.path())?;
+        api.until_workers(&app, 1).await;
+        Ok(Self {
+            cluster,
+            api,
+            app,
+            worker,
+            _folder: folder,
+        })
+    }
+
+    /// Makes a job for one of the processors of `bench_worker`.
+    ///
+    /// # Errors
+    /// Those of the API.
+    pub async fn job(&self, name: &str, processor: &str, schedule: &Value) -> io::Result<String> {
+        let job = json!({ "name": name, "processor": processor, "schedule": schedule });
+        self.api.create_job(&self.app, &job).await
+    }
+
+    /// What the worker noted since the last call.
+    ///
+    /// # Errors
+    /// When the worker is gone.
+    pub fn noted(&mut self) -> io::Result<Value> {
+        self.worker.ask.write_all(b"\n")?;
+        let mut line = String::new();
+        self.worker.answers.read_line(&mut line)?;
+        serde_json::from_str(&line).map_err(io::Error::other)
+    }
+
+    /// Process id of the worker.
+    pub fn worker_pid(&self) -> u32 {
+        self.worker.child.id()
+    }
+
+    /// Waits until no instance of the application is open.
+    ///
+    /// # Errors
+    /// When the server goes away.
+    pub async fn until_idle(&self) -> io::Result<()> {
+        let mut connection = Connection::open(&self.api.address, &self.api.token).await?;
+        let path = format!("/v1/apps/{}", self.app);
+        loop {
+            let answer = connection.call("GET", &path, b"").await?.json()?;
+            if answer["health"]["openInstances"] == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await; // allow-sleep: the pace of the asking
+        }
+    }
+}
+
+fn start_worker(
+    program: &Path,
+    server: &str,
+    secret: &str,
+    folder: &Path,
+) -> io::Result<BenchWorker> {
+    let log = std::fs::File::create(folder.join("bench-worker.log"))?;
+    let mut child = Command::new(program)
+        .args([server, "bench", secret])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .current_dir(folder)
+        .spawn()?;
+    let gone = || io::Error::other("the worker has no pipes");
+    let ask = child.stdin.take().ok_or_else(gone)?;
+    let answers = BufReader::new(child.stdout.take().ok_or_else(gone)?);
+    Ok(BenchWorker {
+        child,
+        ask,
+        answers,
+    })
+}
+
+/// Time from the start of a server on an empty folder to its first answer, in milliseconds.
+///
+/// # Errors
+/// When it cannot be started.
+pub async fn cold_start_ms(programs: &Programs) -> io::Result<f64> {
+    let folder = TempDir::new()?;
+    let mut cluster = Cluster::new(folder.path(), &programs.powerjob)?;
+    let start = monotonic();
+    cluster.start_server_with(&[]).await?;
+    loop {
+        if let Ok(mut connection) = Connection::open(&cluster.http, "").await
+            && connection
+                .call("GET", "/ready", b"")
+                .await
+                .is_ok_and(|answer| answer.status == 200)
+        {
+            return Ok((monotonic() - start).as_secs_f64() * 1e3);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await; // allow-sleep: the pace of the asking
+    }
+}

@@ -1,0 +1,82 @@
+//! The worker of the benchmarks: processors that do nothing but note when they started.
+//!
+//! `bench_worker SERVER APP SECRET`; a line on standard input makes it print what it noted since the
+//! last one, as JSON.
+
+use std::io::BufRead;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use powerjob_tests::bench::clock::{monotonic, wall_us};
+use powerjob_tests::bench::stats::Quantiles;
+use powerjob_worker::{TaskContext, Worker};
+use serde_json::json;
+
+static RUNS: AtomicU64 = AtomicU64::new(0);
+static SINCE_CALL_US: Mutex<Vec<f64>> = Mutex::new(Vec::new());
+static LATE_US: Mutex<Vec<f64>> = Mutex::new(Vec::new());
+
+async fn noop(_ctx: TaskContext) -> Result<(), std::convert::Infallible> {
+    RUNS.fetch_add(1, Relaxed);
+    Ok(())
+}
+
+/// The parameters hold the monotonic time of the call in nanoseconds.
+async fn stamp(ctx: TaskContext) -> Result<(), std::num::ParseIntError> {
+    let started = monotonic();
+    let called: u64 = ctx.params().parse()?;
+    note(
+        &SINCE_CALL_US,
+        (started.as_nanos() as f64 - called as f64) / 1e3,
+    );
+    RUNS.fetch_add(1, Relaxed);
+    Ok(())
+}
+
+async fn late(ctx: TaskContext) -> Result<(), std::convert::Infallible> {
+    note(&LATE_US, (wall_us() - ctx.nominal_time().0 * 1000) as f64);
+    RUNS.fetch_add(1, Relaxed);
+    Ok(())
+}
+
+fn note(list: &Mutex<Vec<f64>>, value: f64) {
+    list.lock().expect("no panic holds it").push(value);
+}
+
+fn take(list: &Mutex<Vec<f64>>) -> Quantiles {
+    Quantiles::of(std::mem::take(
+        &mut *list.lock().expect("no panic holds it"),
+    ))
+}
+
+#[expect(clippy::print_stdout, reason = "its output is its interface")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [server, app, secret] = arguments.as_slice() else {
+        return Err("usage: bench_worker SERVER APP SECRET".into());
+    };
+    let runtime = tokio::runtime::Runtime::new()?;
+    let worker = runtime.block_on(
+        Worker::builder()
+            .app(app)
+            .server(server)
+            .secret(secret)
+            .name("bench")
+            .capacity(100_000)
+            .register_fn("noop", noop)
+            .register_fn("stamp", stamp)
+            .register_fn("late", late)
+            .start(),
+    )?;
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        let (since_call_us, late_us) = (take(&SINCE_CALL_US), take(&LATE_US));
+        let runs = RUNS.swap(0, Relaxed);
+        println!(
+            "{}",
+            json!({ "runs": runs, "sinceCallUs": since_call_us, "lateUs": late_us })
+        );
+    }
+    runtime.block_on(worker.shutdown(std::time::Duration::from_secs(1)));
+    Ok(())
+}
