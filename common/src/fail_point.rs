@@ -1,23 +1,20 @@
 //! Named places where a test may end the process as `kill -9` would.
 //!
-//! Compiled in only with the feature `failpoints`. The variable `POWERJOB_FAIL_POINT` holds
-//! `name` or `name:n` (end at the n-th passage, counted from 1).
+//! Compiled in only with the feature `failpoints`. The variable `POWERJOB_FAIL_POINT` holds the
+//! name; the process ends at the first passage after the file named by `POWERJOB_FAIL_ARMED` has
+//! appeared, or at the very first one when that variable is absent.
 
 /// Ends the process here if the environment asks for it.
 #[cfg(feature = "failpoints")]
 pub fn hit(name: &str) {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static ARMED: std::sync::OnceLock<Option<(String, u64)>> = std::sync::OnceLock::new();
-    static PASSED: AtomicU64 = AtomicU64::new(0);
-    let armed = ARMED.get_or_init(|| {
-        let text = std::env::var("POWERJOB_FAIL_POINT").ok()?;
-        Some(match text.rsplit_once(':') {
-            Some((name, count)) => (name.to_owned(), count.parse().unwrap_or(1)),
-            None => (text, 1),
-        })
-    });
-    let Some((armed, at)) = armed else { return };
-    if armed == name && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *at {
+    static WANTED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    static ARMED: std::sync::OnceLock<Option<std::path::PathBuf>> = std::sync::OnceLock::new();
+    let wanted = WANTED.get_or_init(|| std::env::var("POWERJOB_FAIL_POINT").ok());
+    if wanted.as_deref() != Some(name) {
+        return;
+    }
+    let armed = ARMED.get_or_init(|| std::env::var_os("POWERJOB_FAIL_ARMED").map(Into::into));
+    if armed.as_deref().is_none_or(std::path::Path::exists) {
         tracing::error!(fail_point = name, "ending the process as asked by a test");
         std::process::abort();
     }

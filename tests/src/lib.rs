@@ -5,3 +5,4 @@ pub mod checker;
 pub mod eventually;
 pub mod http;
 pub mod process;
+pub mod programs;
