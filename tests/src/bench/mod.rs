@@ -7,3 +7,4 @@ pub mod load;
 pub mod memory;
 pub mod stage;
 pub mod stats;
+pub mod wire;

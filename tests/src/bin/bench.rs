@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use powerjob_tests::bench::stage::{Programs, Stage, cold_start_ms};
 use powerjob_tests::bench::stats::Figure;
-use powerjob_tests::bench::{inside, limits, load, memory};
+use powerjob_tests::bench::{inside, limits, load, memory, wire};
 use serde_json::{Value, json};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -32,6 +32,9 @@ fn main() -> Outcome<()> {
     let mut figures = Vec::new();
     if plan.wants("actor") {
         figures.extend(actor_hops(&plan));
+    }
+    if plan.wants("native protocol") {
+        figures.push(questions(&plan)?);
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -87,6 +90,19 @@ fn actor_hops(plan: &Plan) -> Vec<Figure> {
     )
     .beside("tap off", off.median);
     vec![off, on]
+}
+
+fn questions(plan: &Plan) -> Outcome<Figure> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let mut rates = Vec::new();
+    for _ in 0..plan.runs {
+        rates.push(runtime.block_on(wire::questions_per_second())?);
+    }
+    let loopback_us = runtime.block_on(limits::loopback_us())?;
+    Ok(
+        Figure::new("native protocol, questions answered", "1/s", "", rates)
+            .beside("loopback round trips/s", 1e6 / loopback_us),
+    )
 }
 
 async fn across_processes(plan: &Plan, figures: &mut Vec<Figure>) -> Outcome<()> {
