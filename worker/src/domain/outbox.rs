@@ -92,6 +92,7 @@ impl Outbox {
     }
 
     /// Whether nothing waits and nothing is on its way.
+    #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.starts.is_empty() && self.finals.is_empty() && self.on_the_way.is_empty()
     }

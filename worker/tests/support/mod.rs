@@ -26,13 +26,13 @@ use powerjob_session::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub const SECRET: &str = "a secret of the test";
-pub const APP: &str = "demo";
+pub(crate) const SECRET: &str = "a secret of the test";
+pub(crate) const APP: &str = "demo";
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// What a worker sent.
 #[derive(Debug)]
-pub enum Seen {
+pub(crate) enum Seen {
     Opened(Session),
     Closed(CloseCause),
     Inventory(WorkerInventory),
@@ -43,9 +43,9 @@ pub enum Seen {
 }
 
 /// The server of a test.
-pub struct FakeServer {
-    pub addr: SocketAddr,
-    pub seen: mpsc::UnboundedReceiver<Seen>,
+pub(crate) struct FakeServer {
+    pub(crate) addr: SocketAddr,
+    pub(crate) seen: mpsc::UnboundedReceiver<Seen>,
     desk: Arc<Desk>,
     stop: CancellationToken,
 }
@@ -147,11 +147,11 @@ impl Inbox for Desktop {
 }
 
 impl FakeServer {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_at("127.0.0.1:0").await
     }
 
-    pub async fn start_at(addr: &str) -> Self {
+    pub(crate) async fn start_at(addr: &str) -> Self {
         let listener = Listener::bind(addr.to_owned()).await.expect("a free port");
         let addr = listener.local_addr();
         let (sender, seen) = mpsc::unbounded_channel();
@@ -179,20 +179,20 @@ impl FakeServer {
         }
     }
 
-    pub fn answer_reports(&self, answers: bool) {
+    pub(crate) fn answer_reports(&self, answers: bool) {
         self.desk.answers_reports.store(answers, Ordering::SeqCst);
     }
 
-    pub fn store_logs(&self, stores: bool) {
+    pub(crate) fn store_logs(&self, stores: bool) {
         self.desk.stores_logs.store(stores, Ordering::SeqCst);
     }
 
-    pub fn answer_with(&self, answer: ReportAnswer) {
+    pub(crate) fn answer_with(&self, answer: ReportAnswer) {
         *self.desk.report_answer.lock().expect("unpoisoned") = answer;
     }
 
     /// The next thing for which `pick` has a use.
-    pub async fn next<T>(&mut self, mut pick: impl FnMut(Seen) -> Option<T>) -> T {
+    pub(crate) async fn next<T>(&mut self, mut pick: impl FnMut(Seen) -> Option<T>) -> T {
         let search = async {
             loop {
                 let seen = self.seen.recv().await.expect("the server lives");
@@ -206,7 +206,7 @@ impl FakeServer {
             .expect("what was waited for came in time")
     }
 
-    pub async fn session(&mut self) -> Session {
+    pub(crate) async fn session(&mut self) -> Session {
         self.next(|seen| match seen {
             Seen::Opened(session) => Some(session),
             _ => None,
@@ -214,7 +214,7 @@ impl FakeServer {
         .await
     }
 
-    pub async fn inventory(&mut self) -> WorkerInventory {
+    pub(crate) async fn inventory(&mut self) -> WorkerInventory {
         self.next(|seen| match seen {
             Seen::Inventory(inventory) => Some(inventory),
             _ => None,
@@ -222,7 +222,7 @@ impl FakeServer {
         .await
     }
 
-    pub async fn heartbeat(&mut self) -> WorkerHeartbeat {
+    pub(crate) async fn heartbeat(&mut self) -> WorkerHeartbeat {
         self.next(|seen| match seen {
             Seen::Heartbeat(heartbeat) => Some(heartbeat),
             _ => None,
@@ -231,11 +231,11 @@ impl FakeServer {
     }
 
     /// The end of an instance.
-    pub async fn end_of(&mut self, instance_id: i64) -> InstanceReport {
+    pub(crate) async fn end_of(&mut self, instance_id: i64) -> InstanceReport {
         self.report_of(instance_id, |status| status != 3).await
     }
 
-    pub async fn report_of(
+    pub(crate) async fn report_of(
         &mut self,
         instance_id: i64,
         wanted: impl Fn(u8) -> bool,
@@ -250,7 +250,7 @@ impl FakeServer {
     }
 
     /// The lines of an instance until `is_last` says so.
-    pub async fn lines_of(
+    pub(crate) async fn lines_of(
         &mut self,
         instance_id: i64,
         is_last: impl Fn(&str) -> bool,
@@ -271,13 +271,13 @@ impl FakeServer {
         lines
     }
 
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stop.cancel();
     }
 }
 
 /// A request to run `processor` with `params`.
-pub fn request(instance_id: i64, processor: &str, params: &str) -> RunInstance {
+pub(crate) fn request(instance_id: i64, processor: &str, params: &str) -> RunInstance {
     RunInstance {
         instance_id,
         attempt: 1,
@@ -300,14 +300,14 @@ pub fn request(instance_id: i64, processor: &str, params: &str) -> RunInstance {
     }
 }
 
-pub async fn ask<Q: WireQuestion>(session: &Session, question: &Q) -> Q::Answer {
+pub(crate) async fn ask<Q: WireQuestion>(session: &Session, question: &Q) -> Q::Answer {
     session
         .ask("worker", "server", question, LIMIT)
         .await
         .expect("an answer")
 }
 
-pub async fn run(session: &Session, items: Vec<RunInstance>) -> Vec<RunVerdict> {
+pub(crate) async fn run(session: &Session, items: Vec<RunInstance>) -> Vec<RunVerdict> {
     let answers = ask(session, &RunInstances { items }).await;
     answers
         .items
@@ -316,7 +316,7 @@ pub async fn run(session: &Session, items: Vec<RunInstance>) -> Vec<RunVerdict> 
         .collect()
 }
 
-pub async fn stop(session: &Session, instance_id: i64) -> bool {
+pub(crate) async fn stop(session: &Session, instance_id: i64) -> bool {
     let item = StopInstance {
         instance_id,
         attempt: 1,
