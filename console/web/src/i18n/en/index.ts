@@ -1,0 +1,11 @@
+import { apps } from "./apps";
+import { form } from "./form";
+import { frame } from "./frame";
+import { inspect } from "./inspect";
+import { jobs } from "./jobs";
+import { runs } from "./runs";
+
+export const en = { ...frame, ...apps, ...jobs, ...form, ...runs, ...inspect };
+
+export type Key = keyof typeof en;
+export type Dictionary = Readonly<Record<Key, string>>;

@@ -1,0 +1,9 @@
+import type { Dictionary } from "../en";
+import { apps } from "./apps";
+import { form } from "./form";
+import { frame } from "./frame";
+import { inspect } from "./inspect";
+import { jobs } from "./jobs";
+import { runs } from "./runs";
+
+export const zh: Dictionary = { ...frame, ...apps, ...jobs, ...form, ...runs, ...inspect };

@@ -1,0 +1,63 @@
+import type { ReactNode } from "react";
+import type { Diagnosis } from "../../api/types";
+import type { Resource } from "../../data/useResource";
+import { useT } from "../../i18n";
+import { ErrorBox } from "../../ui/ErrorBox";
+import { StatusMark } from "../../ui/Status";
+import { Spinner } from "../../ui/bits";
+
+/** Why is it not running? */
+export function DiagnosisPanel({ diagnosis }: { diagnosis: Resource<Diagnosis> }): ReactNode {
+  const t = useT();
+  const { data, error, reload } = diagnosis;
+  return (
+    <section className="panel" data-testid="diagnosis">
+      <h2>{t("diagnosis.title")}</h2>
+      {error !== undefined && <ErrorBox error={error} onRetry={reload} />}
+      {data === undefined && error === undefined && <Spinner />}
+      {data !== undefined && <Findings data={data} />}
+    </section>
+  );
+}
+
+function Findings({ data }: { data: Diagnosis }): ReactNode {
+  const t = useT();
+  const check = (isGood: boolean, good: string, bad: string): ReactNode => (
+    <p className="with-mark">
+      <StatusMark status={isGood ? "SUCCEED" : "FAILED"} />
+      {isGood ? good : bad}
+    </p>
+  );
+  return (
+    <>
+      {check(data.canRun, t("diagnosis.canRun"), t("diagnosis.cannotRun"))}
+      {check(data.isScheduled, t("diagnosis.scheduled"), t("diagnosis.notScheduled"))}
+      {data.reasons.length > 0 && (
+        <ul className="reasons">
+          {data.reasons.map((reason) => (
+            <li key={reason}>{reason}</li>
+          ))}
+        </ul>
+      )}
+      {data.workers.length === 0 && <p className="dim">{t("diagnosis.noWorkers")}</p>}
+      {data.workers.length > 0 && (
+        <table className="list">
+          <tbody>
+            {data.workers.map((worker) => (
+              <tr key={worker.worker}>
+                <td className="tight with-mark">
+                  <StatusMark status={worker.fits ? "SUCCEED" : "FAILED"} />
+                  {worker.fits ? t("diagnosis.fits") : t("diagnosis.fitsNot")}
+                </td>
+                <td>
+                  {worker.worker} <span className="dim num">{worker.address}</span>
+                  {worker.reason !== "" && <div className="dim">{worker.reason}</div>}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </>
+  );
+}

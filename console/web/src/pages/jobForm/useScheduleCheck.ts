@@ -1,0 +1,43 @@
+import { useEffect, useState } from "react";
+import { api } from "../../api/endpoints";
+import { type ApiError, asApiError } from "../../api/problem";
+import type { ScheduleChecked, ScheduleInput } from "../../api/types";
+
+const TYPING_MS = 300;
+const TIMES = 10;
+
+export interface Check {
+  checked: ScheduleChecked | undefined;
+  error: ApiError | undefined;
+  isPending: boolean;
+  schedule: ScheduleInput;
+}
+
+/** Asks the server about a schedule when the typing pauses; a late answer never overtakes. */
+export function useScheduleCheck(schedule: ScheduleInput): Check {
+  const [state, setState] = useState<Omit<Check, "schedule">>({
+    checked: undefined,
+    error: undefined,
+    isPending: true,
+  });
+  const key = JSON.stringify(schedule);
+  useEffect(() => {
+    const abort = new AbortController();
+    setState((old) => ({ ...old, isPending: true }));
+    const timer = setTimeout(() => {
+      const asked = JSON.parse(key) as ScheduleInput;
+      api
+        .checkSchedule({ schedule: asked, count: TIMES }, abort.signal)
+        .then((checked) => setState({ checked, error: undefined, isPending: false }))
+        .catch((thrown: unknown) => {
+          if (abort.signal.aborted) return;
+          setState({ checked: undefined, error: asApiError(thrown), isPending: false });
+        });
+    }, TYPING_MS);
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [key]);
+  return { ...state, schedule };
+}

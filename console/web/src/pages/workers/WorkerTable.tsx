@@ -1,0 +1,126 @@
+import type { ReactNode } from "react";
+import type { Worker } from "../../api/types";
+import { useNow } from "../../data/useNow";
+import { useT } from "../../i18n";
+import { formatBytes, share } from "../../lib/bytes";
+import { StatusBadge } from "../../ui/Status";
+import { Time, useRelative } from "../../ui/Time";
+import { Meter, Tags } from "../../ui/bits";
+import { byTrouble } from "./upsert";
+
+interface Props {
+  workers: Worker[];
+  /** Also software, times and processors. */
+  isFull?: boolean;
+}
+
+export function WorkerTable({ workers, isFull = false }: Props): ReactNode {
+  const t = useT();
+  return (
+    <div className="scroll">
+      <table className="list" data-testid="workers">
+        <thead>
+          <tr>
+            <th>{t("workers.state")}</th>
+            <th>{t("workers.node")}</th>
+            <th>{t("workers.load")}</th>
+            <th>{t("workers.memory")}</th>
+            <th>{t("workers.disk")}</th>
+            <th>{t("workers.runs")}</th>
+            <th>{t("workers.tags")}</th>
+            {isFull && <th>{t("workers.software")}</th>}
+            {isFull && <th>{t("workers.processors")}</th>}
+            <th>{t("workers.seen")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {workers.toSorted(byTrouble).map((worker) => (
+            <WorkerRow key={worker.node} worker={worker} isFull={isFull} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function WorkerRow({ worker, isFull }: { worker: Worker; isFull: boolean }): ReactNode {
+  const t = useT();
+  const now = useNow(2000);
+  const relative = useRelative();
+  const used = (part: number, total: number): string =>
+    t("workers.used", { used: formatBytes(part), total: formatBytes(total) });
+  return (
+    <tr data-testid="worker-row" data-worker={worker.node} className={worker.state === "LOST" ? "row-bad" : ""}>
+      <td className="tight">
+        <StatusBadge status={worker.state} area="worker.state" />
+      </td>
+      <td>
+        <strong>{worker.node}</strong>
+        <span className="dim num"> {worker.address}</span>
+      </td>
+      <td className="tight">
+        {worker.cpuLoad < 0 ? (
+          <span className="dim">–</span>
+        ) : (
+          <Meter
+            part={share(worker.cpuLoad, worker.cpuCores)}
+            text={`${worker.cpuLoad.toFixed(2)} / ${worker.cpuCores}`}
+            title={t("workers.load.hint")}
+          />
+        )}
+      </td>
+      <td className="tight">
+        <Meter
+          part={share(worker.memoryUsedBytes, worker.memoryTotalBytes)}
+          text={`${formatBytes(worker.memoryUsedBytes)} / ${formatBytes(worker.memoryTotalBytes)}`}
+          title={`${used(worker.memoryUsedBytes, worker.memoryTotalBytes)}\n${t("workers.process", { size: formatBytes(worker.processMemoryBytes) })}`}
+        />
+      </td>
+      <td className="tight">
+        <Meter
+          part={share(worker.diskUsedBytes, worker.diskTotalBytes)}
+          text={`${formatBytes(worker.diskUsedBytes)} / ${formatBytes(worker.diskTotalBytes)}`}
+          title={used(worker.diskUsedBytes, worker.diskTotalBytes)}
+        />
+      </td>
+      <td className="tight">
+        <Meter part={share(worker.running, worker.capacity)} text={`${worker.running} / ${worker.capacity}`} />
+      </td>
+      <td>
+        <Tags tags={worker.tags} />
+      </td>
+      {isFull && (
+        <td className="tight">
+          {worker.software} <span className="dim">{worker.protocol}</span>
+        </td>
+      )}
+      {isFull && (
+        <td className="processors">
+          {worker.processors.length === 0 ? (
+            <span className="dim">–</span>
+          ) : (
+            <details>
+              <summary>{t("workers.processorCount", { n: worker.processors.length })}</summary>
+              <ul>
+                {worker.processors.map((name) => (
+                  <li key={name}>
+                    <code>{name}</code>
+                  </li>
+                ))}
+              </ul>
+            </details>
+          )}
+        </td>
+      )}
+      <td className="tight">
+        {worker.state === "ONLINE" ? (
+          <span className="dim num" title={t("workers.since")}>
+            <Time at={worker.connectedAt} />
+          </span>
+        ) : (
+          <span className="num">{relative(worker.lastSeenAt, now)}</span>
+        )}
+      </td>
+    </tr>
+  );
+}
