@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use powerjob_common::id::TraceId;
 use powerjob_protocol::wire::codec::{self, CodecError};
-use powerjob_protocol::wire::control::ErrorCode;
-use powerjob_protocol::wire::frame::{Frame, FrameHead, FrameKind};
+use powerjob_protocol::wire::control::{DroppedBody, ErrorCode};
+use powerjob_protocol::wire::frame::{FLAG_NOTIFY_DROP, Frame, FrameHead, FrameKind};
 use powerjob_protocol::wire::message::{TypeId, WireMessage};
 use tokio::time::Instant;
 
@@ -117,7 +117,16 @@ impl Incoming {
         stats::add(&self.session.inner.counters.undeliverable, 1);
         match self.responder {
             Some(responder) => responder.error(code, message, retry_after_ms),
-            None => self.session.inner.show_refused(&self.frame, code),
+            None => {
+                self.session.inner.show_refused(&self.frame, code);
+                if self.frame.flags & FLAG_NOTIFY_DROP != 0 {
+                    let body = DroppedBody { code: code.0 };
+                    let correlation = self.frame.correlation;
+                    self.session
+                        .inner
+                        .send_control(FrameKind::Dropped, correlation, &body);
+                }
+            }
         }
     }
 }

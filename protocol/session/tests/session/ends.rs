@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use powerjob_protocol::wire::control::{self, FarewellBody};
-use powerjob_protocol::wire::frame::FrameKind;
+use powerjob_protocol::wire::frame::{
+    DEFAULT_MAX_LENGTH, FLAG_NOTIFY_DROP, FrameHead, FrameKind, encode_into,
+};
 use powerjob_protocol::wire::node::{ActorReadings, GetActors};
 use powerjob_session::{CloseCause, ErrorCode, ListenConfig, SessionConfig, SessionError};
 use tokio::io::AsyncWriteExt;
@@ -101,6 +103,24 @@ async fn frames_of_later_versions_are_passed_over() {
     assert_eq!((pong.kind, pong.correlation), (FrameKind::Pong, 77));
     let body: control::PongBody = control::decode(pong.body()).unwrap();
     assert_eq!(body.echoed_ms, 1_000);
+}
+
+#[tokio::test]
+async fn a_dropped_message_is_reported_to_a_sender_that_wants_to_know() {
+    let mut server = server(listen_config()).await;
+    let mut peer = RawPeer::connect(server.addr).await;
+    next_opened(&mut server.events).await;
+    let head = FrameHead {
+        flags: FLAG_NOTIFY_DROP,
+        ..FrameHead::of_session(FrameKind::Tell, 9)
+    };
+    let mut bytes = Vec::new();
+    encode_into(&mut bytes, &head, DEFAULT_MAX_LENGTH, b"").unwrap();
+    peer.write(&bytes).await;
+    let dropped = peer.read_news().await.unwrap();
+    assert_eq!((dropped.kind, dropped.correlation), (FrameKind::Dropped, 9));
+    let body: control::DroppedBody = control::decode(dropped.body()).unwrap();
+    assert_eq!(body.code, ErrorCode::UNKNOWN_TYPE.0);
 }
 
 fn control_body(sent_at_ms: i64) -> Vec<u8> {
