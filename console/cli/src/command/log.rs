@@ -1,0 +1,156 @@
+//! The log of a run: in pieces, or followed as it grows.
+
+use futures_util::StreamExt;
+use powerjob_client::api::id::Id;
+use powerjob_client::api::instance::LogEntry;
+use powerjob_client::{Error, LogEvent, LogQuery};
+use powerjob_common::status::LogLevel;
+
+use crate::connect::Connection;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::text::{harmless, when};
+
+/// Lines of one call.
+const PAGE_LINES: u32 = 1_000;
+/// Attempts to connect anew before giving up; a new server takes over within seconds.
+const MAX_RECONNECTS: u32 = 30;
+
+/// Prints the log as it is now: all of it, or its last lines. Returns where it ends.
+pub(super) async fn print(
+    connection: &Connection,
+    id: Id,
+    output: &Output,
+    level: Option<LogLevel>,
+    tail: Option<u32>,
+) -> Result<String, Failure> {
+    let mut query = LogQuery {
+        level,
+        tail,
+        limit: tail.is_none().then_some(PAGE_LINES),
+        ..LogQuery::default()
+    };
+    loop {
+        let page = connection.client.log(id, &query).await?;
+        for line in &page.lines {
+            print_line(line, output)?;
+        }
+        let is_end = page.is_complete || page.lines.is_empty() || tail.is_some();
+        if is_end || query.cursor.as_ref() == Some(&page.next_cursor) {
+            return Ok(page.next_cursor);
+        }
+        query.cursor = Some(page.next_cursor);
+    }
+}
+
+/// Follows the log from a cursor, or from its start, until the run has ended; a broken stream is
+/// taken up where it broke.
+pub(super) async fn follow(
+    connection: &Connection,
+    id: Id,
+    output: &Output,
+    level: Option<LogLevel>,
+    start: Option<String>,
+) -> Result<(), Failure> {
+    let mut place = Place {
+        cursor: start,
+        seen: 0,
+    };
+    let mut failures = 0;
+    loop {
+        let before = place.clone();
+        match follow_once(connection, id, output, level, &mut place).await {
+            Ok(true) => return Ok(()),
+            Ok(false) | Err(Failure::Api(Error::Unavailable { .. })) => {}
+            Err(failure) => return Err(failure),
+        }
+        failures = if place == before { failures + 1 } else { 0 };
+        if failures > MAX_RECONNECTS {
+            return Err(Failure::local("the log stream breaks off again and again"));
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+}
+
+/// How far the log has been printed: `seen` lines after `cursor`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    cursor: Option<String>,
+    seen: usize,
+}
+
+/// Follows one stream to its end; `true` when the run has ended.
+async fn follow_once(
+    connection: &Connection,
+    id: Id,
+    output: &Output,
+    level: Option<LogLevel>,
+    place: &mut Place,
+) -> Result<bool, Failure> {
+    let mut events = connection
+        .client
+        .follow_log(id, place.cursor.as_deref())
+        .await?;
+    let mut to_skip = place.seen;
+    while let Some(event) = events.next().await {
+        match event? {
+            LogEvent::Line(_) if to_skip > 0 => to_skip -= 1,
+            LogEvent::Line(line) => {
+                if level.is_none_or(|level| line.is_gap || line.level >= level) {
+                    print_line(&line, output)?;
+                }
+                place.seen += 1;
+            }
+            LogEvent::End => return Ok(true),
+            _ => continue,
+        }
+        if let Some(cursor) = events.resume().last_event_id.clone()
+            && to_skip == 0
+        {
+            *place = Place {
+                cursor: Some(cursor),
+                seen: 0,
+            };
+        }
+    }
+    Ok(false)
+}
+
+fn print_line(line: &LogEntry, output: &Output) -> Result<(), Failure> {
+    if output.is_json() {
+        return output.json_line(line);
+    }
+    output.line(render(line))
+}
+
+fn render(line: &LogEntry) -> String {
+    let text = harmless(line.text.trim_end());
+    if line.is_gap {
+        return format!("-- {text} --");
+    }
+    let time = when::clock_time(line.at);
+    format!("{time} {:5} {text}", line.level.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_gaps_look_different() {
+        let line = LogEntry {
+            at: 0,
+            level: LogLevel::Info,
+            attempt: 1,
+            worker: "w".to_owned(),
+            text: "hello\x1b[31m\n".to_owned(),
+            is_gap: false,
+        };
+        assert!(render(&line).ends_with(" INFO  hello[31m"));
+        let gap = LogEntry {
+            is_gap: true,
+            ..line
+        };
+        assert_eq!(render(&gap), "-- hello[31m --");
+    }
+}
