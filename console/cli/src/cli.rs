@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Applications: what jobs and workers belong to.
     App(AppArgs),
     /// Jobs: what runs, and when.
-    Job(JobArgs),
+    Job(Box<JobArgs>),
     /// Instances: the runs of jobs.
     Instance(InstanceArgs),
     /// Workers: where jobs run.

@@ -35,11 +35,6 @@ impl Output {
         self.is_json
     }
 
-    /// Whether a person looks at stdout.
-    pub(crate) fn is_terminal(&self) -> bool {
-        self.is_terminal
-    }
-
     /// Columns of the terminal; `None` when stdout is none.
     pub(crate) fn width(&self) -> Option<u16> {
         self.width

@@ -103,11 +103,11 @@ impl ClientBuilder {
 }
 
 fn with_scheme(address: &str) -> String {
-    let address = address.trim_end_matches('/');
-    if address.contains("://") {
-        address.to_owned()
-    } else {
-        format!("http://{address}")
+    let short = address.trim_end_matches('/');
+    match address.split_once("://") {
+        Some((_, "")) => address.to_owned(), // refused later
+        Some(_) => short.to_owned(),
+        None => format!("http://{short}"),
     }
 }
 

@@ -35,10 +35,6 @@ pub(crate) struct JobArgs {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made once, from the command line"
-)]
 enum JobCommand {
     /// List jobs with their schedule and last runs.
     #[command(visible_alias = "ls")]

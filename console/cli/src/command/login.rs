@@ -1,7 +1,7 @@
 //! `powerjob login`, `powerjob logout`.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 
 use clap::Args;
 use powerjob_client::Client;
@@ -13,6 +13,11 @@ use crate::failure::{Failure, Outcome};
 use crate::home::{Home, SignInFile};
 use crate::output::Output;
 use crate::text::when;
+
+const CTRL_C: u8 = 3;
+const CTRL_D: u8 = 4;
+const BACKSPACE: u8 = 8;
+const DELETE: u8 = 127;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -112,12 +117,28 @@ pub(crate) fn ask_password(question: &str, output: &Output) -> Result<Secret<Str
         .map_err(no_terminal)?;
     let quiet = Quiet::begin(&terminal).map_err(|error| no_terminal(error.into()))?;
     output.ask(question);
-    let mut line = String::new();
-    let read = BufReader::new(&terminal).read_line(&mut line);
+    let typed = read_line(&terminal);
     drop(quiet);
     output.note("");
-    read.map_err(Failure::io("cannot read the password"))?;
-    not_empty(line.trim_end_matches(['\r', '\n']).to_owned())
+    let typed = typed.map_err(Failure::io("cannot read the password"))?;
+    not_empty(typed.ok_or_else(|| Failure::local("given up"))?)
+}
+
+/// Reads what is typed up to Enter; `None` when the person gives up (Ctrl-C, Ctrl-D).
+fn read_line(terminal: &File) -> std::io::Result<Option<String>> {
+    let mut line = Vec::new();
+    for byte in BufReader::new(terminal).bytes() {
+        match byte? {
+            b'\n' | b'\r' => return Ok(Some(String::from_utf8_lossy(&line).into_owned())),
+            CTRL_C | CTRL_D => return Ok(None),
+            BACKSPACE | DELETE => {
+                // one character may have several bytes
+                while line.pop().is_some_and(|byte| byte & 0xC0 == 0x80) {}
+            }
+            other => line.push(other),
+        }
+    }
+    Ok(None)
 }
 
 fn not_empty(password: String) -> Result<Secret<String>, Failure> {
@@ -127,7 +148,8 @@ fn not_empty(password: String) -> Result<Secret<String>, Failure> {
     Ok(Secret::new(password))
 }
 
-/// Keeps a terminal from showing what is typed, until dropped.
+/// Keeps a terminal from showing what is typed, until dropped. Ctrl-C comes as a byte meanwhile,
+/// so that the terminal is never left silent.
 struct Quiet<'a> {
     terminal: &'a File,
     before: Termios,
@@ -137,7 +159,9 @@ impl<'a> Quiet<'a> {
     fn begin(terminal: &'a File) -> rustix::io::Result<Self> {
         let before = tcgetattr(terminal)?;
         let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
+        silent
+            .local_modes
+            .remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         tcsetattr(terminal, OptionalActions::Flush, &silent)?;
         Ok(Self { terminal, before })
     }
@@ -146,10 +170,6 @@ impl<'a> Quiet<'a> {
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
         // nothing can be done about a terminal that has gone
-        drop(tcsetattr(
-            self.terminal,
-            OptionalActions::Flush,
-            &self.before,
-        ));
+        tcsetattr(self.terminal, OptionalActions::Flush, &self.before).ok();
     }
 }
