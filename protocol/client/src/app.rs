@@ -19,6 +19,8 @@ pub struct AppQuery {
     pub query: Option<String>,
     /// The exact name.
     pub name: Option<String>,
+    /// One tag.
+    pub tag: Option<String>,
     /// Where to go on, from the page before.
     pub cursor: Option<String>,
     /// Items of a page.
@@ -47,6 +49,7 @@ impl Client {
         let request = Request::get("/v1/apps")
             .with("query", query.query.as_ref())
             .with("name", query.name.as_ref())
+            .with("tag", query.tag.as_ref())
             .with("cursor", query.cursor.as_ref())
             .with("limit", query.limit);
         self.json(request).await

@@ -38,8 +38,10 @@ pub struct LogQuery {
     pub limit: Option<u32>,
     /// Only lines of this level and above.
     pub level: Option<LogLevel>,
-    /// Only the last so many lines.
-    pub tail: Option<u32>,
+    /// Only lines with this text, in any letter case.
+    pub query: Option<String>,
+    /// The last lines instead of the first.
+    pub tail: bool,
 }
 
 /// What a followed log yields.
@@ -110,11 +112,13 @@ impl Client {
             .with("cursor", query.cursor.as_ref())
             .with("limit", query.limit)
             .with("level", query.level)
-            .with("tail", query.tail);
+            .with("query", query.query.as_ref())
+            .with_flag("tail", query.tail);
         self.json(request).await
     }
 
-    /// Follows a run's log from a cursor, or from its start.
+    /// Follows a run's log from a cursor, or from its start. The id of each event is the cursor
+    /// after its line: [`EventStream::resume`] tells where to go on.
     pub async fn follow_log(
         &self,
         id: Id,

@@ -15,7 +15,7 @@ use crate::transport::Request;
 /// Which jobs to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobQuery {
-    /// Part of the name, description or tag.
+    /// Part of the name, description or processor, or an id.
     pub query: Option<String>,
     /// The exact name.
     pub name: Option<String>,
@@ -35,21 +35,40 @@ pub struct JobQuery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JobSort {
-    /// By name.
+    /// Failing ones first; what the server does when nothing is said.
+    Failing,
+    /// By name, A first.
     Name,
+    /// By name, Z first.
+    NameDescending,
     /// By the next trigger time, soonest first.
-    Next,
-    /// By the last change, newest first.
-    Modified,
+    NextTrigger,
+    /// Oldest first.
+    Id,
+    /// Newest first.
+    IdDescending,
 }
 
 impl JobSort {
+    /// All orders.
+    pub const ALL: &'static [Self] = &[
+        Self::Failing,
+        Self::Name,
+        Self::NameDescending,
+        Self::NextTrigger,
+        Self::Id,
+        Self::IdDescending,
+    ];
+
     /// As the API spells it.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Failing => "failing",
             Self::Name => "name",
-            Self::Next => "next",
-            Self::Modified => "modified",
+            Self::NameDescending => "-name",
+            Self::NextTrigger => "nextTrigger",
+            Self::Id => "id",
+            Self::IdDescending => "-id",
         }
     }
 }
@@ -165,13 +184,12 @@ mod tests {
         let query = JobQuery {
             name: Some("a b&c".to_owned()),
             enabled: Some(false),
-            sort: Some(JobSort::Next),
+            sort: Some(JobSort::NextTrigger),
             ..JobQuery::default()
         };
         client.jobs(Id(4), &query).await.expect("page");
-        assert!(
-            stub.requests()[0]
-                .starts_with("GET /v1/apps/4/jobs?name=a+b%26c&enabled=false&sort=next HTTP/1.1")
-        );
+        assert!(stub.requests()[0].starts_with(
+            "GET /v1/apps/4/jobs?name=a+b%26c&enabled=false&sort=nextTrigger HTTP/1.1"
+        ));
     }
 }

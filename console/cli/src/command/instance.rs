@@ -6,6 +6,7 @@ use powerjob_client::api::id::Id;
 use powerjob_common::status::{InstanceStatus, LogLevel};
 
 use super::instance_view;
+use super::job::MAX_PAGE;
 use super::job_flags::{log_level, named};
 use super::log;
 use super::run::{WaitArgs, wait};
@@ -13,9 +14,6 @@ use crate::connect::{Access, Connection};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 use crate::text::when;
-
-/// Largest page the API gives.
-const MAX_PAGE: u32 = 100;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -15,6 +15,9 @@ use crate::connect::{Access, Connection};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 
+/// Largest page the API gives.
+pub(super) const MAX_PAGE: u32 = 500;
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A job is named by its name or its id; a name that fits several jobs is refused with their ids.
@@ -114,7 +117,7 @@ enum JobCommand {
 
 #[derive(Debug, Args)]
 struct ListArgs {
-    /// Part of the name, description or tag.
+    /// Part of the name, description or processor, or an id.
     #[arg(long)]
     query: Option<String>,
     /// Only jobs with this tag.
@@ -126,8 +129,8 @@ struct ListArgs {
     /// Only jobs that are switched off.
     #[arg(long)]
     disabled: bool,
-    /// Order: name, next (soonest first), modified (newest first).
-    #[arg(long, value_parser = sort, value_name = "ORDER")]
+    /// Order: failing (first), name, -name, nextTrigger, id, -id.
+    #[arg(long, value_parser = sort, value_name = "ORDER", allow_hyphen_values = true)]
     sort: Option<JobSort>,
     /// At most this many.
     #[arg(long, default_value_t = 100)]
@@ -197,7 +200,7 @@ async fn list(connection: &Connection, args: ListArgs, output: &Output) -> Resul
         tag: args.tag,
         enabled: (args.enabled || args.disabled).then_some(args.enabled),
         sort: args.sort,
-        limit: Some(args.limit.min(100)),
+        limit: Some(args.limit.min(MAX_PAGE)),
         ..JobQuery::default()
     };
     let limit = args.limit as usize;
@@ -278,8 +281,15 @@ async fn check(
 }
 
 fn sort(text: &str) -> Result<JobSort, String> {
-    [JobSort::Name, JobSort::Next, JobSort::Modified]
-        .into_iter()
+    let names = || JobSort::ALL.iter().map(|sort| sort.name());
+    JobSort::ALL
+        .iter()
         .find(|sort| sort.name() == text)
-        .ok_or_else(|| format!("`{text}` is none of name, next, modified"))
+        .copied()
+        .ok_or_else(|| {
+            format!(
+                "`{text}` is none of {}",
+                names().collect::<Vec<_>>().join(", ")
+            )
+        })
 }

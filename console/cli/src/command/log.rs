@@ -26,8 +26,8 @@ pub(super) async fn print(
 ) -> Result<String, Failure> {
     let mut query = LogQuery {
         level,
-        tail,
-        limit: tail.is_none().then_some(PAGE_LINES),
+        tail: tail.is_some(),
+        limit: Some(tail.unwrap_or(PAGE_LINES)),
         ..LogQuery::default()
     };
     loop {
@@ -52,31 +52,21 @@ pub(super) async fn follow(
     level: Option<LogLevel>,
     start: Option<String>,
 ) -> Result<(), Failure> {
-    let mut place = Place {
-        cursor: start,
-        seen: 0,
-    };
+    let mut cursor = start;
     let mut failures = 0;
     loop {
-        let before = place.clone();
-        match follow_once(connection, id, output, level, &mut place).await {
+        let before = cursor.clone();
+        match follow_once(connection, id, output, level, &mut cursor).await {
             Ok(true) => return Ok(()),
             Ok(false) | Err(Failure::Api(Error::Unavailable { .. })) => {}
             Err(failure) => return Err(failure),
         }
-        failures = if place == before { failures + 1 } else { 0 };
+        failures = if cursor == before { failures + 1 } else { 0 };
         if failures > MAX_RECONNECTS {
             return Err(Failure::local("the log stream breaks off again and again"));
         }
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     }
-}
-
-/// How far the log has been printed: `seen` lines after `cursor`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
-    cursor: Option<String>,
-    seen: usize,
 }
 
 /// Follows one stream to its end; `true` when the run has ended.
@@ -85,32 +75,20 @@ async fn follow_once(
     id: Id,
     output: &Output,
     level: Option<LogLevel>,
-    place: &mut Place,
+    cursor: &mut Option<String>,
 ) -> Result<bool, Failure> {
-    let mut events = connection
-        .client
-        .follow_log(id, place.cursor.as_deref())
-        .await?;
-    let mut to_skip = place.seen;
+    let mut events = connection.client.follow_log(id, cursor.as_deref()).await?;
     while let Some(event) = events.next().await {
         match event? {
-            LogEvent::Line(_) if to_skip > 0 => to_skip -= 1,
             LogEvent::Line(line) => {
                 if level.is_none_or(|level| line.is_gap || line.level >= level) {
                     print_line(&line, output)?;
                 }
-                place.seen += 1;
+                // the id of an event is the cursor after its line
+                cursor.clone_from(&events.resume().last_event_id);
             }
             LogEvent::End => return Ok(true),
-            _ => continue,
-        }
-        if let Some(cursor) = events.resume().last_event_id.clone()
-            && to_skip == 0
-        {
-            *place = Place {
-                cursor: Some(cursor),
-                seen: 0,
-            };
+            _ => {}
         }
     }
     Ok(false)
