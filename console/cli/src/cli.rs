@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    actors::ActorsArgs, app::AppArgs, instance::InstanceArgs, job::JobArgs, login::LoginArgs,
-    login::LogoutArgs, tap::TapArgs, worker::WorkerArgs,
+    actors::ActorsArgs, app::AppArgs, config::ConfigCommandArgs, instance::InstanceArgs,
+    job::JobArgs, login::LoginArgs, login::LogoutArgs, tap::TapArgs, worker::WorkerArgs,
 };
 
 /// Distributed job scheduler: run servers and agents, define and run jobs, look inside.
@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Tap(TapArgs),
     /// Show the actors of all nodes: queues, rates, times, restarts (administrators).
     Actors(ActorsArgs),
+    /// The configuration of servers and agents.
+    Config(ConfigCommandArgs),
 }
 
 impl Command {
@@ -62,6 +64,7 @@ impl Command {
             Self::Worker(args) => args.access.json,
             Self::Tap(args) => args.access.json,
             Self::Actors(args) => args.access.json,
+            Self::Config(args) => args.json,
         }
     }
 }

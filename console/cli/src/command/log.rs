@@ -85,7 +85,9 @@ async fn follow_once(
                     print_line(&line, output)?;
                 }
                 // the id of an event is the cursor after its line
-                cursor.clone_from(&events.resume().last_event_id);
+                if let Some(id) = &events.resume().last_event_id {
+                    *cursor = Some(id.clone());
+                }
             }
             LogEvent::End => return Ok(true),
             _ => {}

@@ -2,6 +2,7 @@
 
 pub(crate) mod actors;
 pub(crate) mod app;
+pub(crate) mod config;
 pub(crate) mod instance;
 mod instance_view;
 pub(crate) mod job;
@@ -33,6 +34,7 @@ async fn operator_command(command: Command, output: &Output) -> Result<Outcome, 
         Command::Worker(args) => worker::run(args, output).await,
         Command::Tap(args) => tap::run(args, output).await,
         Command::Actors(args) => actors::run(args, output).await,
+        Command::Config(args) => config::run(&args, output),
     }
 }
 

@@ -1,0 +1,238 @@
+//! The one list of what can be configured.
+
+/// What a field takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Any text.
+    Text,
+    /// A path; relative ones start at the working folder.
+    Path,
+    /// `address:port`.
+    Address,
+    /// A span of time between two bounds in milliseconds.
+    Span(u64, u64),
+    /// A whole number between two bounds.
+    Count(u64, u64),
+    /// `true` or `false`.
+    Flag,
+    /// A text that is never shown.
+    Secret,
+    /// Several texts.
+    List,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// Something that can be configured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field {
+    /// `section.name`.
+    pub(crate) path: &'static str,
+    pub(crate) kind: Kind,
+    /// The default as one would write it; empty = not set.
+    pub(crate) default: &'static str,
+    /// Meaning, what happens when it is not set, what happens at the extremes.
+    pub(crate) doc: &'static str,
+}
+
+impl Field {
+    /// Name of the environment variable.
+    pub(crate) fn variable(&self) -> String {
+        format!("POWERJOB_{}", self.path.replace('.', "__").to_uppercase())
+    }
+}
+
+/// Finds a field by its path.
+pub(crate) fn find(path: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.path == path)
+}
+
+const fn field(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Field {
+    Field {
+        path,
+        kind,
+        default,
+        doc,
+    }
+}
+
+/// Sections with their titles.
+pub(crate) const SECTIONS: &[(&str, &str)] = &[
+    (
+        "server",
+        "The server: `powerjob server`, and the server half of `powerjob standalone`.",
+    ),
+    (
+        "agent",
+        "The agent, a ready-made worker: `powerjob agent`, and the agent half of `powerjob standalone`.",
+    ),
+    ("log", "What the process itself writes to standard error."),
+];
+
+/// All fields, section by section.
+pub(crate) const FIELDS: &[Field] = &[
+    field(
+        "server.data_dir",
+        Kind::Path,
+        "data",
+        "Folder of the embedded database and of the logs of runs. One server at a time uses it.",
+    ),
+    field(
+        "server.database_url",
+        Kind::Secret,
+        "",
+        "Database. Not set: SQLite in `data_dir`. It may hold a password and is never shown.",
+    ),
+    field(
+        "server.http_bind",
+        Kind::Address,
+        "127.0.0.1:7700",
+        "Where console, command line and programs connect. Port 0 takes a free one. \
+         For other machines bind to `0.0.0.0:7700`, and put TLS in front of it.",
+    ),
+    field(
+        "server.worker_bind",
+        Kind::Address,
+        "127.0.0.1:10010",
+        "Where workers connect with the native protocol. Port 0 takes a free one. \
+         For workers on other machines bind to `0.0.0.0:10010`.",
+    ),
+    field(
+        "server.worker_address",
+        Kind::Text,
+        "",
+        "Address that is shown to people who connect workers. Not set: that of `worker_bind`.",
+    ),
+    field(
+        "server.behind_https",
+        Kind::Flag,
+        "false",
+        "Whether a proxy in front speaks HTTPS. The session cookie is then sent over HTTPS only.",
+    ),
+    field(
+        "server.node",
+        Kind::Text,
+        "",
+        "Name of this server, unique among the servers of a database. Not set: the machine's name.",
+    ),
+    field(
+        "server.zone",
+        Kind::Text,
+        "",
+        "Time zone of schedules that name none, e.g. `Europe/Berlin`. Not set: the machine's.",
+    ),
+    field(
+        "server.admin_password",
+        Kind::Secret,
+        "",
+        "Password of the first administrator `admin`, used only when the database has no account yet. \
+         Not set: one is made and shown once.",
+    ),
+    field(
+        "server.admin_password_file",
+        Kind::Path,
+        "",
+        "File whose first line is that password.",
+    ),
+    field(
+        "server.shards",
+        Kind::Count(1, 64),
+        "4",
+        "Actors that share the work on instances. More help only on machines with many processors.",
+    ),
+    field(
+        "server.lease_ttl",
+        Kind::Span(500, 60_000),
+        "1500ms",
+        "How long a server that fell silent keeps its applications before another takes over. \
+         Short: quick take-over, but a slow database looks like a dead server. At least three times `lease_renewal`.",
+    ),
+    field(
+        "server.lease_renewal",
+        Kind::Span(50, 20_000),
+        "300ms",
+        "How often a server renews its lease.",
+    ),
+    field(
+        "server.worker_lost_after",
+        Kind::Span(500, 600_000),
+        "1500ms",
+        "Silence after which a worker of the native protocol counts as lost and its runs are run again.",
+    ),
+    field(
+        "server.look_ahead",
+        Kind::Span(100, 60_000),
+        "1s",
+        "How far ahead of their time runs are stored. Short: more transactions; long: an edited schedule takes back more.",
+    ),
+    field(
+        "server.no_worker_grace",
+        Kind::Span(0, 86_400_000),
+        "1m",
+        "How long a run waits while its application has no worker at all before it fails. \
+         A job can say otherwise. 0s: it fails at once.",
+    ),
+    field(
+        "agent.servers",
+        Kind::List,
+        "127.0.0.1:10010",
+        "Addresses of the servers' worker ports. The agent finds the one that owns its application.",
+    ),
+    field(
+        "agent.app",
+        Kind::Text,
+        "",
+        "Application whose jobs the agent runs. Must be set for `powerjob agent`.",
+    ),
+    field(
+        "agent.secret",
+        Kind::Secret,
+        "",
+        "Secret of that application, as `powerjob app create` showed it.",
+    ),
+    field(
+        "agent.secret_file",
+        Kind::Path,
+        "",
+        "File whose first line is that secret.",
+    ),
+    field(
+        "agent.node",
+        Kind::Text,
+        "",
+        "Name of this worker. Not set: one is made and kept in `work_dir`.",
+    ),
+    field("agent.tags", Kind::List, "", "Tags that jobs can ask for."),
+    field(
+        "agent.work_dir",
+        Kind::Path,
+        "agent",
+        "Folder for scripts and for results that the server has not confirmed yet. One agent at a time uses it.",
+    ),
+    field(
+        "agent.capacity",
+        Kind::Count(1, 100_000),
+        "64",
+        "Runs at the same time; further ones go to other workers or wait.",
+    ),
+    field(
+        "agent.spool",
+        Kind::Flag,
+        "true",
+        "Whether final results are written to `work_dir` before they are reported, so that a killed agent loses none. \
+         Off: less disk traffic, and such a run is run again.",
+    ),
+    field(
+        "log.level",
+        Kind::Text,
+        "info",
+        "Lowest level that is written: `error`, `warn`, `info`, `debug`, `trace`; \
+         also per module, e.g. `info,powerjob_server=debug`.",
+    ),
+    field(
+        "log.format",
+        Kind::Choice(&["text", "json"]),
+        "text",
+        "`text` for people, `json` for programs: one object per line.",
+    ),
+];
