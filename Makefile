@@ -1,0 +1,104 @@
+# The entrance: `make help` lists the targets. Needed beforehand: Rust through rustup, a C compiler.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+WEB := console/web
+# Arguments of the started program, e.g. make run ARGS="--data-dir /tmp/x"
+ARGS ?=
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+
+.PHONY: run
+run: release ## build everything and start server, agent and demo jobs in one process
+	$(TARGET)/release/powerjob standalone --demo $(ARGS)
+
+.PHONY: release
+release: console ## build the binary as it is shipped: target/release/powerjob
+	$(CARGO) build --release --locked -p powerjob-cli
+
+.PHONY: console
+console: ## build the web console, which the server embeds
+	$(WEB)/scripts/build.sh
+
+.PHONY: test
+test: test-tools fmt-check console lint test-programs ## all checks and all tests
+	POWERJOB_BIN=$(TARGET)/debug/powerjob POWERJOB_FAILPOINT_BIN=$(TARGET)/debug/powerjob-failpoints \
+		$(CARGO) test --locked --workspace
+	$(MAKE) test-web docs deny
+	@echo "make test: all passed"
+
+.PHONY: test-web
+test-web: ## types, lint and tests of the web console
+	$(WEB)/scripts/build.sh test
+
+# Browser tests drive a real browser; without one they say so.
+.PHONY: test-tools
+test-tools:
+	@if command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	else echo "note: no Chromium found, so the browser tests do not run; install it (Debian: apt-get install chromium)" >&2; fi
+
+# The binary with fail points is built first and put aside, so that both share all dependencies.
+.PHONY: failpoint-binary
+failpoint-binary:
+	$(CARGO) build --locked -p powerjob-cli --features failpoints
+	cp $(TARGET)/debug/powerjob $(TARGET)/debug/powerjob-failpoints
+
+.PHONY: test-programs
+test-programs: failpoint-binary ## the programs that tests across processes start
+	$(CARGO) build --locked -p powerjob-cli
+
+.PHONY: faults
+faults: test-programs ## only the tests that kill, cut and disturb
+	POWERJOB_BIN=$(TARGET)/debug/powerjob POWERJOB_FAILPOINT_BIN=$(TARGET)/debug/powerjob-failpoints \
+		$(CARGO) test --locked -p powerjob-tests --test faults
+
+.PHONY: fmt
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+.PHONY: fmt-check
+fmt-check:
+	$(CARGO) fmt --all --check
+
+.PHONY: lint
+lint: ## clippy, warnings are errors
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: docs
+docs: ## the documentation of all crates, warnings are errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+.PHONY: reference
+reference: ## write docs/configuration.md anew
+	$(CARGO) run -q --locked -p powerjob-cli -- config reference > $(TARGET)/configuration.md
+	cp $(TARGET)/configuration.md docs/configuration.md
+
+.PHONY: deny
+deny: # licences, advisories, registries
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; \
+	else echo "note: cargo-deny is not installed, so deny.toml was not checked" >&2; fi
+
+.PHONY: bench
+bench: release ## figures of the product beside limits of the machine
+	POWERJOB_BIN=$(TARGET)/release/powerjob $(CARGO) run --release --locked -p powerjob-tests --bin bench -- $(ARGS)
+
+.PHONY: soak
+soak: release ## many jobs over minutes while worker and server are killed
+	POWERJOB_BIN=$(TARGET)/release/powerjob $(CARGO) run --release --locked -p powerjob-tests --bin soak -- $(ARGS)
+
+.PHONY: ci
+ci: ## what CI runs
+	.ci/run
+
+.PHONY: clean
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf $(WEB)/dist $(WEB)/node_modules build
