@@ -28,7 +28,7 @@ pub(crate) struct LoginArgs {
     #[command(flatten)]
     pub(crate) access: Access,
     /// Account name.
-    #[arg(long, default_value = "admin")]
+    #[arg(long, default_value = "ADMIN")]
     account: String,
     /// Read the password from standard input.
     #[arg(long)]

@@ -47,14 +47,14 @@ fn server(raw: &mut RawConfig) -> Option<ServerSettings> {
 
 fn agent(raw: &mut RawConfig) -> Option<AgentSettings> {
     let secret = secret(raw, "agent.secret", "agent.secret_file");
-    check_name(raw, "agent.node");
+    check_name(raw, "agent.name");
     let servers = raw.list("agent.servers");
     check_servers(raw, &servers);
     Some(AgentSettings {
         servers,
         app: raw.text("agent.app"),
         secret,
-        node: raw.text("agent.node"),
+        name: raw.text("agent.name"),
         tags: raw.list("agent.tags"),
         work_dir: raw.path("agent.work_dir")?,
         capacity: u32::try_from(raw.count("agent.capacity")?).ok()?,

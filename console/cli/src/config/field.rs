@@ -197,10 +197,10 @@ pub(crate) const FIELDS: &[Field] = &[
         "File whose first line is that secret.",
     ),
     field(
-        "agent.node",
+        "agent.name",
         Kind::Text,
         "",
-        "Name of this worker. Not set: one is made and kept in `work_dir`.",
+        "Name of this worker as people see it. Not set: the machine's name.",
     ),
     field("agent.tags", Kind::List, "", "Tags that jobs can ask for."),
     field(
@@ -212,7 +212,7 @@ pub(crate) const FIELDS: &[Field] = &[
     field(
         "agent.capacity",
         Kind::Count(1, 100_000),
-        "64",
+        "1024",
         "Runs at the same time; further ones go to other workers or wait.",
     ),
     field(

@@ -76,7 +76,11 @@ impl Reader<'_> {
     fn field(&mut self, path: &'static str, value: &Spanned<DeValue<'_>>) {
         let span = value.span();
         let at = span.start;
-        if self.broken.iter().any(|place| (at..=span.end).contains(place)) {
+        if self
+            .broken
+            .iter()
+            .any(|place| (at..=span.end).contains(place))
+        {
             return;
         }
         match convert(value.get_ref()) {

@@ -54,7 +54,7 @@ pub(crate) struct AgentSettings {
     pub(crate) servers: Vec<String>,
     pub(crate) app: Option<String>,
     pub(crate) secret: Option<Secret<String>>,
-    pub(crate) node: Option<String>,
+    pub(crate) name: Option<String>,
     pub(crate) tags: Vec<String>,
     pub(crate) work_dir: PathBuf,
     pub(crate) capacity: u32,

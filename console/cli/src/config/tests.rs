@@ -21,7 +21,7 @@ fn nothing_configured_is_a_good_configuration() {
     let (config, _) = load(&Sources::default()).expect("defaults");
     assert_eq!(config.server.http_bind.to_string(), "127.0.0.1:7700");
     assert_eq!(config.server.lease_ttl, Duration::from_millis(1_500));
-    assert_eq!(config.agent.capacity, 64);
+    assert_eq!(config.agent.capacity, 1_024);
     assert!(config.agent.spool && !config.log.is_json);
 }
 
