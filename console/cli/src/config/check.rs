@@ -57,7 +57,10 @@ fn agent(raw: &mut RawConfig) -> Option<AgentSettings> {
         name: raw.text("agent.name"),
         tags: raw.list("agent.tags"),
         work_dir: raw.path("agent.work_dir")?,
-        capacity: u32::try_from(raw.count("agent.capacity")?).ok()?,
+        capacity: usize::try_from(raw.count("agent.capacity")?).ok()?,
+        queue: usize::try_from(raw.count("agent.queue")?).ok()?,
+        cancel_grace: raw.span("agent.cancel_grace")?,
+        shutdown_grace: raw.span("agent.shutdown_grace")?,
         spool: raw.flag("agent.spool")?,
     })
 }

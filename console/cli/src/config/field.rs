@@ -213,7 +213,25 @@ pub(crate) const FIELDS: &[Field] = &[
         "agent.capacity",
         Kind::Count(1, 100_000),
         "1024",
-        "Runs at the same time; further ones go to other workers or wait.",
+        "Runs at the same time.",
+    ),
+    field(
+        "agent.queue",
+        Kind::Count(0, 1_000_000),
+        "4096",
+        "Runs that may wait for a place besides those. 0: none waits.",
+    ),
+    field(
+        "agent.cancel_grace",
+        Kind::Span(0, 300_000),
+        "5s",
+        "How long a run may go on after it was stopped or its time is up, before it is cut off.",
+    ),
+    field(
+        "agent.shutdown_grace",
+        Kind::Span(0, 3_600_000),
+        "10s",
+        "How long runs may go on when the agent is asked to end.",
     ),
     field(
         "agent.spool",

@@ -57,7 +57,10 @@ pub(crate) struct AgentSettings {
     pub(crate) name: Option<String>,
     pub(crate) tags: Vec<String>,
     pub(crate) work_dir: PathBuf,
-    pub(crate) capacity: u32,
+    pub(crate) capacity: usize,
+    pub(crate) queue: usize,
+    pub(crate) cancel_grace: Duration,
+    pub(crate) shutdown_grace: Duration,
     pub(crate) spool: bool,
 }
 
