@@ -6,6 +6,7 @@ use crate::command::{
     actors::ActorsArgs, app::AppArgs, config::ConfigCommandArgs, instance::InstanceArgs,
     job::JobArgs, login::LoginArgs, login::LogoutArgs, tap::TapArgs, worker::WorkerArgs,
 };
+use crate::serve::agent::AgentArgs;
 
 /// Distributed job scheduler: run servers and agents, define and run jobs, look inside.
 #[derive(Debug, Parser)]
@@ -32,6 +33,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run an agent: a ready-made worker for scripts, HTTP calls and trials.
+    Agent(AgentArgs),
     /// Sign in and remember it.
     Login(LoginArgs),
     /// End the session and forget it.
@@ -56,6 +59,7 @@ impl Command {
     /// Whether the results are for a program.
     pub(crate) fn wants_json(&self) -> bool {
         match self {
+            Self::Agent(_) => false,
             Self::Login(args) => args.access.json,
             Self::Logout(args) => args.access.json,
             Self::App(args) => args.access.json,

@@ -7,6 +7,7 @@ mod connect;
 mod failure;
 mod home;
 mod output;
+mod serve;
 mod text;
 
 use std::process::ExitCode;

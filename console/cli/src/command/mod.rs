@@ -18,23 +18,21 @@ pub(crate) mod worker;
 use crate::cli::{Cli, Command};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
+use crate::serve::agent;
 
 /// Runs what the command line says.
 pub(crate) fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
-    operate(operator_command(cli.command, output))
-}
-
-async fn operator_command(command: Command, output: &Output) -> Result<Outcome, Failure> {
-    match command {
-        Command::Login(args) => login::login(args, output).await,
-        Command::Logout(args) => login::logout(args, output).await,
-        Command::App(args) => app::run(args, output).await,
-        Command::Job(args) => job::run(*args, output).await,
-        Command::Instance(args) => instance::run(args, output).await,
-        Command::Worker(args) => worker::run(args, output).await,
-        Command::Tap(args) => tap::run(args, output).await,
-        Command::Actors(args) => actors::run(args, output).await,
+    match cli.command {
+        Command::Agent(args) => agent::run(args),
         Command::Config(args) => config::run(&args, output),
+        Command::Login(args) => operate(login::login(args, output)),
+        Command::Logout(args) => operate(login::logout(args, output)),
+        Command::App(args) => operate(app::run(args, output)),
+        Command::Job(args) => operate(job::run(*args, output)),
+        Command::Instance(args) => operate(instance::run(args, output)),
+        Command::Worker(args) => operate(worker::run(args, output)),
+        Command::Tap(args) => operate(tap::run(args, output)),
+        Command::Actors(args) => operate(actors::run(args, output)),
     }
 }
 

@@ -206,7 +206,7 @@ pub(crate) const FIELDS: &[Field] = &[
     field(
         "agent.work_dir",
         Kind::Path,
-        "agent",
+        "powerjob-agent",
         "Folder for scripts and for results that the server has not confirmed yet. One agent at a time uses it.",
     ),
     field(
