@@ -266,7 +266,7 @@ impl Tap {
         wanted: Option<InstanceId>,
         with_body: bool,
     ) -> TapRecord {
-        let subject = wanted.or(sighting.instances.first().copied());
+        let subject = wanted.or_else(|| sighting.instances.first().copied());
         TapRecord {
             sequence,
             at: self.clock.now(),
