@@ -78,6 +78,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             json!({ "runs": runs, "sinceCallUs": since_call_us, "lateUs": late_us })
         );
     }
-    runtime.block_on(worker.shutdown(std::time::Duration::from_secs(1)));
+    runtime.block_on(worker.shutdown(std::time::Duration::from_secs(1)))?;
     Ok(())
 }
