@@ -263,7 +263,7 @@ async fn http_server(
                     .ok();
                 if answer.is_empty() {
                     // The end of the connection is the next thing to come.
-                    stream.read(&mut buffer).await.ok();
+                    drop(stream.read(&mut buffer).await);
                     sender.send("closed".into()).ok();
                 }
                 stream.write_all(answer.as_bytes()).await.ok();

@@ -170,6 +170,7 @@ async fn after_a_lost_session_the_inventory_tells_what_runs_and_what_is_owed() {
         .await
         .expect("a worker");
     let session = server.session().await;
+    server.inventory().await;
     run(
         &session,
         vec![request(1, "echo", "owed"), request(2, "waits", "")],
@@ -232,7 +233,7 @@ async fn a_shutdown_refuses_new_runs_waits_and_cancels_the_rest() {
         async move { worker.shutdown(Duration::from_millis(300)).await }
     });
     server
-        .next(|seen| matches!(seen, Seen::Heartbeat(beat) if beat.draining).then_some(()))
+        .next(|seen| matches!(seen, Seen::Heartbeat(beat) if beat.draining))
         .await;
     assert_eq!(
         run(&session, vec![request(2, "echo", "")]).await,
@@ -243,9 +244,7 @@ async fn a_shutdown_refuses_new_runs_waits_and_cancels_the_rest() {
         (report.status, report.result.as_str()),
         (4, "worker shutdown,interrupted success")
     );
-    server
-        .next(|seen| matches!(seen, Seen::Closed(_)).then_some(()))
-        .await;
+    server.next(|seen| matches!(seen, Seen::Closed(_))).await;
     ending.await.expect("no panic").expect("an orderly end");
     worker.join().await.expect("it has ended in order");
 }
@@ -262,6 +261,7 @@ async fn what_a_dead_worker_owed_is_reported_by_its_next_life() {
         .expect("a worker");
     let first_life = worker.node_id().to_owned();
     let session = server.session().await;
+    server.inventory().await;
     run(&session, vec![request(1, "echo", "owed")]).await;
     server.end_of(1).await;
     worker.shutdown(NO_TIME).await.expect("an orderly end");
@@ -307,12 +307,9 @@ async fn a_server_can_look_inside() {
     };
     session.tell("node", "server", &watch).expect("sent");
     run(&session, vec![request(1, "echo", "seen")]).await;
-    let records = server
-        .next(|seen| match seen {
-            Seen::Tap(records) => Some(records),
-            _ => None,
-        })
-        .await;
+    let Seen::Tap(records) = server.next(|seen| matches!(seen, Seen::Tap(_))).await else {
+        panic!("not what was waited for");
+    };
     assert_eq!(records.watch_id, 5);
     assert!(
         records.records[0].contains("\"seen\""),

@@ -165,8 +165,10 @@ fn finish(run: &Run, result: ProcessResult, events: &EventQueue) {
 
 /// Ends a run that was given up, unless its code ended just now.
 pub(crate) fn give_up(run: &Run, events: &EventQueue) {
+    // First the right to tell, then the end of the code: the code must not tell of an obedient end.
+    let is_mine = run.conclude();
     run.abandon();
-    if !run.conclude() {
+    if !is_mine {
         return;
     }
     let reason = run.cancel_reason().unwrap_or(ending::CancelReason::Timeout);

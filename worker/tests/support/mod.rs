@@ -1,6 +1,7 @@
 //! A server that does nothing but talk to workers, for tests over real sockets.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -48,6 +49,9 @@ pub(crate) struct FakeServer {
     pub(crate) seen: mpsc::UnboundedReceiver<Seen>,
     desk: Arc<Desk>,
     stop: CancellationToken,
+    /// What came and was not waited for yet.
+    backlog: Vec<Seen>,
+    lines: HashMap<i64, Vec<String>>,
 }
 
 struct Desk {
@@ -176,6 +180,8 @@ impl FakeServer {
             seen,
             desk,
             stop,
+            backlog: Vec::new(),
+            lines: HashMap::new(),
         }
     }
 
@@ -191,13 +197,28 @@ impl FakeServer {
         *self.desk.report_answer.lock().expect("unpoisoned") = answer;
     }
 
-    /// The next thing for which `pick` has a use.
-    pub(crate) async fn next<T>(&mut self, mut pick: impl FnMut(Seen) -> Option<T>) -> T {
+    /// Takes in what comes until `find` has found something in it.
+    async fn until<T>(&mut self, mut find: impl FnMut(&mut Self) -> Option<T>) -> T {
         let search = async {
             loop {
-                let seen = self.seen.recv().await.expect("the server lives");
-                if let Some(found) = pick(seen) {
+                if let Some(found) = find(self) {
                     return found;
+                }
+                match self.seen.recv().await.expect("the server lives") {
+                    Seen::Reports(reports) => {
+                        self.backlog.extend(
+                            reports
+                                .into_iter()
+                                .map(|report| Seen::Reports(vec![report])),
+                        );
+                    }
+                    Seen::Logs(chunks) => {
+                        for chunk in chunks {
+                            let lines = self.lines.entry(chunk.instance_id).or_default();
+                            lines.extend(chunk.lines.into_iter().map(|line| line.text));
+                        }
+                    }
+                    other => self.backlog.push(other),
                 }
             }
         };
@@ -206,28 +227,34 @@ impl FakeServer {
             .expect("what was waited for came in time")
     }
 
-    pub(crate) async fn session(&mut self) -> Session {
-        self.next(|seen| match seen {
-            Seen::Opened(session) => Some(session),
-            _ => None,
+    /// The first thing of which `is_wanted` is true; what came before stays for later.
+    pub(crate) async fn next(&mut self, is_wanted: impl Fn(&Seen) -> bool) -> Seen {
+        self.until(|server| {
+            let index = server.backlog.iter().position(&is_wanted)?;
+            Some(server.backlog.remove(index))
         })
         .await
+    }
+
+    pub(crate) async fn session(&mut self) -> Session {
+        match self.next(|seen| matches!(seen, Seen::Opened(_))).await {
+            Seen::Opened(session) => session,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) async fn inventory(&mut self) -> WorkerInventory {
-        self.next(|seen| match seen {
-            Seen::Inventory(inventory) => Some(inventory),
-            _ => None,
-        })
-        .await
+        match self.next(|seen| matches!(seen, Seen::Inventory(_))).await {
+            Seen::Inventory(inventory) => inventory,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) async fn heartbeat(&mut self) -> WorkerHeartbeat {
-        self.next(|seen| match seen {
-            Seen::Heartbeat(heartbeat) => Some(heartbeat),
-            _ => None,
-        })
-        .await
+        match self.next(|seen| matches!(seen, Seen::Heartbeat(_))).await {
+            Seen::Heartbeat(heartbeat) => heartbeat,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// The end of an instance.
@@ -240,35 +267,30 @@ impl FakeServer {
         instance_id: i64,
         wanted: impl Fn(u8) -> bool,
     ) -> InstanceReport {
-        self.next(|seen| match seen {
-            Seen::Reports(reports) => reports
-                .into_iter()
-                .find(|report| report.instance_id == instance_id && wanted(report.status)),
-            _ => None,
-        })
-        .await
+        let is_wanted = |seen: &Seen| match seen {
+            Seen::Reports(one) => one[0].instance_id == instance_id && wanted(one[0].status),
+            _ => false,
+        };
+        match self.next(is_wanted).await {
+            Seen::Reports(mut one) => one.remove(0),
+            other => panic!("{other:?}"),
+        }
     }
 
-    /// The lines of an instance until `is_last` says so.
+    /// All new lines of an instance, as soon as one of them is the last that matters.
     pub(crate) async fn lines_of(
         &mut self,
         instance_id: i64,
         is_last: impl Fn(&str) -> bool,
     ) -> Vec<String> {
-        let mut lines = Vec::new();
-        self.next(|seen| {
-            if let Seen::Logs(chunks) = seen {
-                for chunk in chunks
-                    .into_iter()
-                    .filter(|chunk| chunk.instance_id == instance_id)
-                {
-                    lines.extend(chunk.lines.into_iter().map(|line| line.text));
-                }
-            }
-            lines.iter().any(|line| is_last(line)).then_some(())
+        self.until(|server| {
+            let lines = server.lines.get(&instance_id)?;
+            lines
+                .iter()
+                .any(|line| is_last(line))
+                .then(|| server.lines.remove(&instance_id))?
         })
-        .await;
-        lines
+        .await
     }
 
     pub(crate) fn stop(&self) {
