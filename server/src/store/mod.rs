@@ -5,23 +5,34 @@
 
 pub mod account;
 pub mod app;
+mod connect;
+mod dialect;
 pub mod error;
+mod fence;
 pub mod instance;
 pub mod job;
 pub mod lease;
 pub mod meta;
+mod migration;
 pub mod session;
+mod sql;
 pub mod write;
 pub mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use powerjob_common::time::Clock;
+use powerjob_common::time::{Clock, UnixMillis};
+use sea_orm::{DatabaseConnection, DbBackend};
 use tokio::runtime::Handle;
 
+use connect::{DatabaseLock, Purpose};
+use dialect::Dialect;
 pub use error::Error;
+use fence::FenceCell;
+use sql::Sql;
 pub use writer::Writer;
+use writer::WriterParts;
 
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
@@ -56,7 +67,19 @@ impl StoreConfig {
 /// The database; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    runtime: Handle,
+    clock: Arc<dyn Clock>,
+    dialect: Arc<Dialect>,
+    path: PathBuf,
+    reading: DatabaseConnection,
     writer: Writer,
+    fence: Arc<FenceCell>,
+    _lock: DatabaseLock,
 }
 
 impl Store {
@@ -70,20 +93,107 @@ impl Store {
         runtime: Handle,
         clock: Arc<dyn Clock>,
     ) -> Result<Store, Error> {
-        let _ = (config, runtime, clock);
-        pending()
+        let opening = Inner::open(config, runtime.clone(), clock);
+        let inner = runtime.spawn(opening).await.map_err(ended)??;
+        Ok(Store {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The way to the writer.
     pub fn writer(&self) -> &Writer {
-        &self.writer
+        &self.inner.writer
     }
 
     /// Ends the writer after what is queued, and closes the connections. The lock on the database
     /// is given back when the last clone of the store is gone.
     pub async fn close(&self) -> Result<(), Error> {
-        pending()
+        let inner = Arc::clone(&self.inner);
+        let closing = async move {
+            inner.writer.close().await;
+            inner.reading.clone().close().await
+        };
+        Ok(self.inner.runtime.spawn(closing).await.map_err(ended)??)
     }
+
+    /// Runs a read on a connection of the pool, on the store's runtime.
+    async fn read<T, F, R>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(Sql) -> R,
+        R: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let inner = &self.inner;
+        let sql = Sql::on_connection(inner.reading.clone(), Arc::clone(&inner.dialect));
+        inner.runtime.spawn(work(sql)).await.map_err(ended)?
+    }
+
+    /// Runs a transaction on the writing connection.
+    async fn write<T, F, R>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(Sql) -> R + Send + 'static,
+        R: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.inner.writer.transaction(work).await
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.inner.clock.now()
+    }
+}
+
+impl Inner {
+    async fn open(
+        config: StoreConfig,
+        runtime: Handle,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let path = connect::sqlite_path(&config.url)?;
+        check_prefix(&config.table_prefix)?;
+        let lock = connect::lock(&path)?;
+        let dialect = Arc::new(Dialect::new(DbBackend::Sqlite, &config.table_prefix));
+        let writing = connect::connect(&path, Purpose::Write).await?;
+        migration::migrate(&writing, &dialect).await?;
+        let connections = config.read_connections.clamp(1, 16);
+        let reading = connect::connect(&path, Purpose::Read { connections }).await?;
+        let fence = Arc::new(FenceCell::default());
+        let parts = WriterParts {
+            writing,
+            checkpointing: connect::connect(&path, Purpose::Checkpoint).await?,
+            dialect: Arc::clone(&dialect),
+            fence: Arc::clone(&fence),
+            clock: Arc::clone(&clock),
+            queue_rows: config.queue_rows,
+        };
+        let writer = Writer::start(parts, &runtime);
+        Ok(Self {
+            runtime,
+            clock,
+            dialect,
+            path,
+            reading,
+            writer,
+            fence,
+            _lock: lock,
+        })
+    }
+}
+
+/// The prefix becomes part of SQL text.
+fn check_prefix(prefix: &str) -> Result<(), Error> {
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if prefix.len() <= 32 && prefix.chars().all(is_fit) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "table_prefix",
+        "only letters, digits and _, at most 32",
+    ))
+}
+
+fn ended(error: tokio::task::JoinError) -> Error {
+    Error::Unavailable(format!("the operation ended early: {error}"))
 }
 
 fn pending<T>() -> Result<T, Error> {

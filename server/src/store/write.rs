@@ -85,3 +85,58 @@ pub struct Overloaded {
     /// What was submitted.
     pub items: Vec<(u64, WriteOp)>,
 }
+
+/// Longest text of a column of the type varchar(255).
+const NAME_LENGTH: usize = 255;
+/// Longest parameter or result: half of what a transaction may carry.
+const TEXT_BYTES: usize = 64 << 20;
+
+/// Whether a write can be stored at all; otherwise what is wrong with it.
+pub(super) fn check(op: &WriteOp) -> Result<(), String> {
+    match op {
+        WriteOp::Insert(instance) => check_instance(instance),
+        WriteOp::Update(update) => {
+            check_state(&update.state)?;
+            update.ended_attempt.as_ref().map_or(Ok(()), check_state)
+        }
+        WriteOp::Trigger(trigger) => trigger.instances.iter().try_for_each(|instance| {
+            if (instance.job_id, instance.app_id) != (trigger.job_id, trigger.app_id) {
+                return Err(format!(
+                    "instance {} is of another job",
+                    instance.instance_id
+                ));
+            }
+            check_instance(instance)
+        }),
+    }
+}
+
+fn check_instance(instance: &Instance) -> Result<(), String> {
+    check_text("job parameters", instance.job_params.as_deref())?;
+    check_text("instance parameters", instance.instance_params.as_deref())?;
+    check_state(&instance.state)
+}
+
+fn check_state(state: &InstanceState) -> Result<(), String> {
+    check_text("result", state.result.as_deref())?;
+    let Some(tracker) = &state.tracker else {
+        return Ok(());
+    };
+    let names = [&tracker.address, &tracker.node.node_id];
+    match names.into_iter().find(|name| name.len() > NAME_LENGTH) {
+        Some(name) => Err(format!(
+            "the worker's name or address has {} bytes",
+            name.len()
+        )),
+        None => Ok(()),
+    }
+}
+
+fn check_text(what: &str, text: Option<&str>) -> Result<(), String> {
+    match text {
+        Some(text) if text.len() > TEXT_BYTES => {
+            Err(format!("the {what} has {} bytes", text.len()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,60 +1,252 @@
 //! The group-committing writer: one task owns the writing connection.
+//!
+//! Invariants:
+//! 1. A sink hears of each of its writes exactly once, after the transaction ended.
+//! 2. There is no timer: when idle, a write is committed at once; what arrives meanwhile is the next
+//!    transaction.
+//! 3. Express writes overtake bulk ones; a commit has at most about 1,000 bulk rows.
+//! 4. A failed transaction harms only the writes that caused it, and never ends the writer.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod batch;
+mod checkpoint;
+mod commit;
+mod encode;
+mod queue;
+mod statements;
+mod stats;
+mod task;
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use powerjob_common::time::Clock;
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::Error;
-use super::write::{CommitSink, Lane, Overloaded, WriteOp, WriteOutcome};
+use super::dialect::Dialect;
+use super::fence::FenceCell;
+use super::sql::Sql;
+use super::write::{CommitSink, Lane, Overloaded, WriteOp, WriteOutcome, check};
+use queue::Queue;
+pub use stats::WriterReading;
+use stats::WriterStats;
+
+pub(super) use encode::{KIND_SCHEDULE, KIND_WORKFLOW};
 
 /// The way to the writer; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Writer {}
+pub struct Writer {
+    queue: Arc<Queue>,
+    stats: Arc<WriterStats>,
+    dialect: Arc<Dialect>,
+    tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
 
-/// The writer's numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct WriterReading {
-    /// Transactions since the start.
-    pub commits: u64,
-    /// Rows since the start.
-    pub rows: u64,
-    /// Rows that wait now.
-    pub queued_rows: usize,
-    /// Rows that may wait.
-    pub capacity_rows: usize,
-    /// Submissions refused because the queue was full.
-    pub refused: u64,
-    /// Median and 99 % quantile of rows in a commit.
-    pub batch_rows: (u64, u64),
-    /// Median and 99 % quantile of the time of a commit.
-    pub commit_time: (Duration, Duration),
+/// What a writer is made of.
+pub(super) struct WriterParts {
+    pub(super) writing: DatabaseConnection,
+    pub(super) checkpointing: DatabaseConnection,
+    pub(super) dialect: Arc<Dialect>,
+    pub(super) fence: Arc<FenceCell>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) queue_rows: usize,
 }
 
 impl Writer {
-    /// Queues writes; `sink` hears of each exactly once, after the commit. Never blocks.
+    /// Starts the writer's tasks on `runtime`.
+    pub(super) fn start(parts: WriterParts, runtime: &Handle) -> Self {
+        let queue = Arc::new(Queue::new(parts.queue_rows));
+        let stats = Arc::new(WriterStats::default());
+        let dialect = Arc::clone(&parts.dialect);
+        let tasks = task::start(parts, Arc::clone(&queue), Arc::clone(&stats), runtime);
+        Self {
+            queue,
+            stats,
+            dialect,
+            tasks: Arc::new(Mutex::new(tasks)),
+        }
+    }
+
+    /// Queues writes; `sink` hears of each exactly once, after the commit. Never blocks. Writes that
+    /// can not be stored at all are answered before this returns.
     ///
     /// # Errors
-    /// [`Overloaded`] when the queue is full: nothing was queued, try again later.
+    /// [`Overloaded`] when the queue is full or closed: nothing was queued, try again later.
     pub fn submit(
         &self,
         lane: Lane,
         sink: &Arc<dyn CommitSink>,
         items: Vec<(u64, WriteOp)>,
     ) -> Result<(), Overloaded> {
-        let _ = (lane, sink);
-        Err(Overloaded { items })
+        let is_fit = |(_, op): &(u64, WriteOp)| check(op).is_ok();
+        if items.iter().all(is_fit) {
+            return self.queue.push(lane, sink, items);
+        }
+        let (fit, unfit): (Vec<_>, Vec<_>) = items.into_iter().partition(is_fit);
+        if let Err(Overloaded { items: mut fit }) = self.queue.push(lane, sink, fit) {
+            fit.extend(unfit);
+            return Err(Overloaded { items: fit });
+        }
+        let refusal = |op: &WriteOp| WriteOutcome::Failed(check(op).err().unwrap_or_default());
+        sink.committed(
+            unfit
+                .iter()
+                .map(|(token, op)| (*token, refusal(op)))
+                .collect(),
+        );
+        Ok(())
     }
 
     /// Writes and waits for the outcomes, in the order of `ops`.
     ///
     /// # Errors
-    /// [`Error::Overloaded`].
+    /// [`Error::Overloaded`]; [`Error::Unavailable`] when the writer ended meanwhile.
     pub async fn write(&self, lane: Lane, ops: Vec<WriteOp>) -> Result<Vec<WriteOutcome>, Error> {
-        let _ = (lane, ops);
-        super::pending()
+        if ops.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (sink, outcomes) = Collector::new(ops.len());
+        let items = (0..).zip(ops).collect();
+        let sink: Arc<dyn CommitSink> = Arc::new(sink);
+        self.submit(lane, &sink, items)
+            .map_err(|_| Error::Overloaded)?;
+        drop(sink);
+        outcomes
+            .await
+            .map_err(|_| Error::Unavailable("the writer has ended".to_owned()))
     }
 
     /// The numbers now.
     pub fn reading(&self) -> WriterReading {
-        WriterReading::default()
+        self.stats.reading(&self.queue)
+    }
+
+    /// Runs a transaction of another part on the writing connection, between two commits. It ends
+    /// also when the caller is gone.
+    pub(super) async fn transaction<T, F, R>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(Sql) -> R + Send + 'static,
+        R: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let dialect = Arc::clone(&self.dialect);
+        let accepted = self.queue.push_cold(Box::new(move |connection| {
+            async move {
+                let result = in_transaction(connection, dialect, work).await;
+                if sender.send(result).is_err() {
+                    tracing::debug!("whoever asked for a transaction is gone");
+                }
+            }
+            .boxed()
+        }));
+        if !accepted {
+            return Err(Error::Unavailable("the store is closed".to_owned()));
+        }
+        let ended = |_| Error::Unavailable("the writer ended in a transaction".to_owned());
+        receiver.await.map_err(ended)?
+    }
+
+    /// Refuses new writes, finishes those that wait, ends the tasks.
+    pub(super) async fn close(&self) {
+        self.queue.close();
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the writer ended badly");
+            }
+        }
+    }
+}
+
+async fn in_transaction<T, F, R>(
+    connection: DatabaseConnection,
+    dialect: Arc<Dialect>,
+    work: F,
+) -> Result<T, Error>
+where
+    F: FnOnce(Sql) -> R,
+    R: Future<Output = Result<T, Error>>,
+{
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    };
+    let transaction = Arc::new(connection.begin_with_options(options).await?);
+    let result = work(Sql::in_transaction(Arc::clone(&transaction), dialect)).await;
+    let transaction: DatabaseTransaction = Arc::into_inner(transaction)
+        .ok_or_else(|| Error::Unavailable("a transaction was kept beyond its end".to_owned()))?;
+    match result {
+        Ok(value) => {
+            transaction.commit().await?;
+            Ok(value)
+        }
+        Err(error) => {
+            if let Err(cause) = transaction.rollback().await {
+                tracing::warn!(error = %cause, "could not roll back");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Gathers the outcomes of one call of [`Writer::write`].
+struct Collector {
+    state: Mutex<CollectorState>,
+}
+
+struct CollectorState {
+    outcomes: Vec<Option<WriteOutcome>>,
+    missing: usize,
+    sender: Option<oneshot::Sender<Vec<WriteOutcome>>>,
+}
+
+impl Collector {
+    fn new(count: usize) -> (Self, oneshot::Receiver<Vec<WriteOutcome>>) {
+        let (sender, receiver) = oneshot::channel();
+        let state = CollectorState {
+            outcomes: vec![None; count],
+            missing: count,
+            sender: Some(sender),
+        };
+        (
+            Self {
+                state: Mutex::new(state),
+            },
+            receiver,
+        )
+    }
+}
+
+impl CommitSink for Collector {
+    fn committed(&self, results: Vec<(u64, WriteOutcome)>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for (token, outcome) in results {
+            let place = usize::try_from(token)
+                .ok()
+                .and_then(|at| state.outcomes.get_mut(at));
+            if let Some(place @ None) = place {
+                *place = Some(outcome);
+                state.missing -= 1;
+            }
+        }
+        if state.missing == 0
+            && let Some(sender) = state.sender.take()
+        {
+            let outcomes = std::mem::take(&mut state.outcomes)
+                .into_iter()
+                .flatten()
+                .collect();
+            if sender.send(outcomes).is_err() {
+                tracing::debug!("whoever asked for a write is gone");
+            }
+        }
     }
 }

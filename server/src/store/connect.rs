@@ -1,0 +1,179 @@
+//! Opening an SQLite database: its lock, its connections, and clear words when it can not be.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use sea_orm::sqlx::ConnectOptions;
+use sea_orm::sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqlxSqliteConnector};
+
+use super::Error;
+
+/// Held for the life of the process: while it is, no other process has the database, and whoever
+/// had it before is dead.
+#[derive(Debug)]
+pub(super) struct DatabaseLock {
+    _file: File,
+}
+
+/// The path of `sqlite:<path>`.
+///
+/// # Errors
+/// [`Error::Invalid`] for other databases and for memory: nothing there would survive.
+pub(super) fn sqlite_path(url: &str) -> Result<PathBuf, Error> {
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        return Err(Error::invalid("url", "only sqlite:<path> is supported"));
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.starts_with(":memory:") {
+        return Err(Error::invalid("url", "the database needs a file"));
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// Checks the path and takes the lock beside it.
+pub(super) fn lock(path: &Path) -> Result<DatabaseLock, Error> {
+    if path.is_dir() {
+        return Err(Error::invalid(
+            "url",
+            format!("{} is a folder", path.display()),
+        ));
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Error::invalid(
+            "url",
+            format!("there is no folder {}", folder.display()),
+        ));
+    }
+    let lock_path = lock_path(path);
+    let mut file = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&lock_path)
+        .map_err(|error| explain_io(&error, &lock_path))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => return Err(in_use(&mut file, path)),
+        Err(error) => return Err(explain_io(&error.into(), &lock_path)),
+    }
+    note_owner(&mut file).map_err(|error| explain_io(&error, &lock_path))?;
+    check_writable(path)?;
+    Ok(DatabaseLock { _file: file })
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+fn in_use(file: &mut File, path: &Path) -> Error {
+    let mut owner = String::new();
+    let known = file.read_to_string(&mut owner).is_ok() && !owner.trim().is_empty();
+    let owner = if known {
+        format!("process {}", owner.trim())
+    } else {
+        "another process".to_owned()
+    };
+    Error::InUse(format!("{owner} has {}", path.display()))
+}
+
+fn note_owner(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+/// An existing file that can not be written would be opened for reading only, without a word.
+fn check_writable(path: &Path) -> Result<(), Error> {
+    match File::options().write(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(explain_io(&error, path)),
+    }
+}
+
+fn explain_io(error: &std::io::Error, path: &Path) -> Error {
+    let text = format!("{}: {error}", path.display());
+    match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::ReadOnly(text),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Full(text),
+        _ => Error::Unavailable(text),
+    }
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The one connection that writes.
+    Write,
+    /// Reading, never in the writer's way.
+    Read { connections: u32 },
+    /// Moving pages from the log to the database.
+    Checkpoint,
+}
+
+/// A pool for a purpose; that for writing is connected at once, the others when they are needed.
+pub(super) async fn connect(path: &Path, purpose: Purpose) -> Result<DatabaseConnection, Error> {
+    let options = sqlite_options(path, purpose);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(if let Purpose::Read { connections } = purpose {
+            connections
+        } else {
+            1
+        })
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(Duration::from_secs(30));
+    let pool = match purpose {
+        Purpose::Write => pool.connect_with(options).await.map_err(connect_error)?,
+        Purpose::Read { .. } | Purpose::Checkpoint => pool.connect_lazy_with(options),
+    };
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+fn sqlite_options(path: &Path, purpose: Purpose) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(false)
+        .busy_timeout(Duration::from_secs(5))
+        .thread_name(move |id| thread_name(purpose, id))
+        .disable_statement_logging();
+    match purpose {
+        // The automatic checkpoint stays on as a safety net, far above what the checkpointer allows.
+        Purpose::Write => options
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", "100000")
+            .pragma("cache_size", "-65536")
+            .pragma("temp_store", "memory"),
+        Purpose::Read { .. } => options
+            .pragma("query_only", "on")
+            .pragma("cache_size", "-16384"),
+        Purpose::Checkpoint => options.pragma("wal_autocheckpoint", "0"),
+    }
+}
+
+fn thread_name(purpose: Purpose, id: u64) -> String {
+    match purpose {
+        Purpose::Write => "store-write".to_owned(),
+        Purpose::Read { .. } => format!("store-read-{id}"),
+        Purpose::Checkpoint => "store-checkpoint".to_owned(),
+    }
+}
+
+fn connect_error(error: sea_orm::sqlx::Error) -> Error {
+    DbErr::Conn(RuntimeErr::SqlxError(std::sync::Arc::new(error))).into()
+}

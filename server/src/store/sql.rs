@@ -1,0 +1,175 @@
+//! Running statements, on a connection of the pool or inside a transaction.
+
+use std::sync::Arc;
+
+use powerjob_common::time::UnixMillis;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, QueryResult, TryGetable, Value,
+};
+
+use super::Error;
+use super::dialect::Dialect;
+
+/// Where statements go.
+#[derive(Debug, Clone)]
+enum Link {
+    Connection(DatabaseConnection),
+    Transaction(Arc<DatabaseTransaction>),
+}
+
+/// Runs templates (see [`Dialect::text`]) with values.
+#[derive(Debug, Clone)]
+pub(super) struct Sql {
+    link: Link,
+    dialect: Arc<Dialect>,
+}
+
+impl Sql {
+    pub(super) fn on_connection(connection: DatabaseConnection, dialect: Arc<Dialect>) -> Self {
+        Self {
+            link: Link::Connection(connection),
+            dialect,
+        }
+    }
+
+    pub(super) fn in_transaction(
+        transaction: Arc<DatabaseTransaction>,
+        dialect: Arc<Dialect>,
+    ) -> Self {
+        Self {
+            link: Link::Transaction(transaction),
+            dialect,
+        }
+    }
+
+    /// Runs a statement; the number of rows it changed.
+    pub(super) async fn execute(&self, template: &str, values: Vec<Value>) -> Result<u64, Error> {
+        let statement = self.dialect.statement(template, values);
+        let result = match &self.link {
+            Link::Connection(connection) => connection.execute_raw(statement).await?,
+            Link::Transaction(transaction) => transaction.execute_raw(statement).await?,
+        };
+        Ok(result.rows_affected())
+    }
+
+    /// All rows of a query.
+    pub(super) async fn rows(
+        &self,
+        template: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<QueryResult>, Error> {
+        let statement = self.dialect.statement(template, values);
+        Ok(match &self.link {
+            Link::Connection(connection) => connection.query_all_raw(statement).await?,
+            Link::Transaction(transaction) => transaction.query_all_raw(statement).await?,
+        })
+    }
+
+    /// The first row of a query, if there is one.
+    pub(super) async fn row(
+        &self,
+        template: &str,
+        values: Vec<Value>,
+    ) -> Result<Option<QueryResult>, Error> {
+        let statement = self.dialect.statement(template, values);
+        Ok(match &self.link {
+            Link::Connection(connection) => connection.query_one_raw(statement).await?,
+            Link::Transaction(transaction) => transaction.query_one_raw(statement).await?,
+        })
+    }
+
+    /// The first value of the first row, which must be there.
+    pub(super) async fn value<T: TryGetable>(
+        &self,
+        template: &str,
+        values: Vec<Value>,
+    ) -> Result<T, Error> {
+        let row = self
+            .row(template, values)
+            .await?
+            .ok_or_else(|| Error::not_found("row"))?;
+        Ok(row.try_get_by_index(0)?)
+    }
+
+    /// Inserts a row; its new id.
+    pub(super) async fn insert(&self, template: &str, values: Vec<Value>) -> Result<i64, Error> {
+        self.value(&format!("{template} returning id"), values)
+            .await
+    }
+}
+
+/// Reads the columns of a row in their order.
+#[derive(Debug)]
+pub(super) struct Columns<'a> {
+    row: &'a QueryResult,
+    next: usize,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn of(row: &'a QueryResult) -> Self {
+        Self { row, next: 0 }
+    }
+
+    pub(super) fn get<T: TryGetable>(&mut self) -> Result<T, Error> {
+        let index = self.next;
+        self.next += 1;
+        Ok(self.row.try_get_by_index(index)?)
+    }
+
+    /// A text; NULL reads as empty, as Java writes both.
+    pub(super) fn text(&mut self) -> Result<String, Error> {
+        Ok(self.get::<Option<String>>()?.unwrap_or_default())
+    }
+
+    /// A number; NULL reads as zero.
+    pub(super) fn number(&mut self) -> Result<i64, Error> {
+        Ok(self.get::<Option<i64>>()?.unwrap_or_default())
+    }
+
+    /// A number that is never negative; NULL and what is out of range read as the nearest.
+    pub(super) fn count(&mut self) -> Result<u32, Error> {
+        let number = self.number()?.max(0);
+        Ok(u32::try_from(number).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn instant(&mut self) -> Result<Option<UnixMillis>, Error> {
+        Ok(self.get::<Option<i64>>()?.map(UnixMillis))
+    }
+
+    /// A code of an enumeration; NULL reads as `default`.
+    pub(super) fn code<T>(
+        &mut self,
+        from_code: impl Fn(i32) -> Option<T>,
+        default: T,
+        what: &str,
+    ) -> Result<T, Error> {
+        let Some(code) = self.get::<Option<i64>>()? else {
+            return Ok(default);
+        };
+        i32::try_from(code)
+            .ok()
+            .and_then(from_code)
+            .ok_or_else(|| Error::Damaged(format!("{code} is not a code of {what}")))
+    }
+}
+
+/// Epoch milliseconds in the form of the reference's date columns, in UTC.
+pub(super) fn date_text(instant: UnixMillis) -> String {
+    chrono::DateTime::from_timestamp_millis(instant.0)
+        .unwrap_or_default()
+        .format("%Y-%m-%d %H:%M:%S%.3f")
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_have_the_form_of_the_reference() {
+        assert_eq!(
+            date_text(UnixMillis(1_795_234_894_823)),
+            "2026-11-21 04:21:34.823"
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! The writes of one transaction.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use powerjob_common::id::{InstanceId, JobId};
+
+use crate::store::write::{CommitSink, WriteOp, WriteOutcome};
+
+/// How often and how the batch writes an instance: an insert may be followed by one update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Inserted,
+    Updated,
+}
+
+pub(super) struct Entry {
+    sink: usize,
+    token: u64,
+    pub(super) op: WriteOp,
+    pub(super) outcome: Option<WriteOutcome>,
+}
+
+/// Writes that go into one transaction, with those who wait for them.
+#[derive(Default)]
+pub(super) struct Batch {
+    sinks: Vec<Arc<dyn CommitSink>>,
+    pub(super) entries: Vec<Entry>,
+    instances: HashMap<InstanceId, Written>,
+    jobs: HashSet<JobId>,
+    rows: usize,
+}
+
+/// How many rows a write touches.
+pub(super) fn row_weight(op: &WriteOp) -> usize {
+    match op {
+        WriteOp::Insert(_) | WriteOp::Update(_) => 1,
+        WriteOp::Trigger(trigger) => 1 + trigger.instances.len(),
+    }
+}
+
+impl Batch {
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of a sink in this batch.
+    pub(super) fn sink(&mut self, sink: &Arc<dyn CommitSink>) -> usize {
+        let known = self.sinks.iter().position(|other| Arc::ptr_eq(other, sink));
+        known.unwrap_or_else(|| {
+            self.sinks.push(Arc::clone(sink));
+            self.sinks.len() - 1
+        })
+    }
+
+    /// Whether the statements, which run kind by kind, keep the order of this write and those
+    /// already here.
+    pub(super) fn has_room_for(&self, op: &WriteOp) -> bool {
+        match op {
+            WriteOp::Insert(instance) => !self.instances.contains_key(&instance.instance_id),
+            WriteOp::Update(update) => {
+                self.instances.get(&update.instance_id) != Some(&Written::Updated)
+            }
+            WriteOp::Trigger(trigger) => {
+                let is_new = |id| !self.instances.contains_key(id);
+                !self.jobs.contains(&trigger.job_id)
+                    && trigger
+                        .instances
+                        .iter()
+                        .all(|instance| is_new(&instance.instance_id))
+            }
+        }
+    }
+
+    pub(super) fn push(&mut self, sink: usize, token: u64, op: WriteOp) {
+        self.rows += row_weight(&op);
+        match &op {
+            WriteOp::Insert(instance) => {
+                self.instances
+                    .insert(instance.instance_id, Written::Inserted);
+            }
+            WriteOp::Update(update) => {
+                self.instances.insert(update.instance_id, Written::Updated);
+            }
+            WriteOp::Trigger(trigger) => {
+                self.jobs.insert(trigger.job_id);
+                let inserted = trigger
+                    .instances
+                    .iter()
+                    .map(|i| (i.instance_id, Written::Inserted));
+                self.instances.extend(inserted);
+            }
+        }
+        self.entries.push(Entry {
+            sink,
+            token,
+            op,
+            outcome: None,
+        });
+    }
+
+    /// Gives those writes that have none yet an outcome.
+    pub(super) fn settle(&mut self, outcome: &WriteOutcome) {
+        for entry in self
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.outcome.is_none())
+        {
+            entry.outcome = Some(outcome.clone());
+        }
+    }
+
+    /// Tells each sink once what became of its writes.
+    pub(super) fn report(self) {
+        let mut results: Vec<Vec<(u64, WriteOutcome)>> = vec![Vec::new(); self.sinks.len()];
+        let mut done = Vec::with_capacity(self.entries.len());
+        for entry in self.entries {
+            let missing = || WriteOutcome::Failed("the writer did not get to it".to_owned());
+            results[entry.sink].push((entry.token, entry.outcome.unwrap_or_else(missing)));
+            done.push(entry.op);
+        }
+        for (sink, results) in self.sinks.iter().zip(results) {
+            if !results.is_empty() {
+                sink.committed(results);
+            }
+        }
+        // Freed only here, after everyone knows.
+        drop(done);
+    }
+}

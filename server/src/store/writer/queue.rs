@@ -1,0 +1,184 @@
+//! What waits for the writer: two lanes of submissions, and transactions of other parts.
+//!
+//! Invariants:
+//! 1. Never more than `capacity` rows wait, save for one submission into an empty queue.
+//! 2. Submissions of one lane leave in the order they came.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::BoxFuture;
+use sea_orm::DatabaseConnection;
+use tokio::sync::Notify;
+
+use super::batch::{Batch, row_weight};
+use crate::store::write::{CommitSink, Lane, Overloaded, WriteOp};
+
+/// Bulk rows in one commit.
+const BULK_ROWS: usize = 1_000;
+/// Express rows in one commit: a bound for memory, far above what is ever waiting.
+const EXPRESS_ROWS: usize = 8_192;
+
+/// Runs on the writing connection, between commits.
+pub(super) type ColdJob = Box<dyn FnOnce(DatabaseConnection) -> BoxFuture<'static, ()> + Send>;
+
+/// What is left of a submission.
+pub(super) struct Group {
+    pub(super) sink: Arc<dyn CommitSink>,
+    pub(super) items: std::vec::IntoIter<(u64, WriteOp)>,
+}
+
+/// What to do next.
+pub(super) enum Work {
+    Commit(Batch),
+    Cold(ColdJob),
+    /// Closed and empty.
+    End,
+    /// Nothing waits.
+    Idle,
+}
+
+#[derive(Default)]
+struct Lanes {
+    express: VecDeque<Group>,
+    bulk: VecDeque<Group>,
+    cold: VecDeque<ColdJob>,
+    closed: bool,
+    /// A cold job and a commit take turns.
+    cold_was_last: bool,
+}
+
+pub(super) struct Queue {
+    lanes: Mutex<Lanes>,
+    rows: AtomicUsize,
+    refused: AtomicU64,
+    capacity: usize,
+    arrived: Notify,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Queue({} of {} rows)", self.rows(), self.capacity)
+    }
+}
+
+impl Queue {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            lanes: Mutex::default(),
+            rows: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+            capacity,
+            arrived: Notify::new(),
+        }
+    }
+
+    /// Rows that wait.
+    pub(super) fn rows(&self) -> usize {
+        self.rows.load(Relaxed)
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Submissions refused so far.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Relaxed)
+    }
+
+    pub(super) fn push(
+        &self,
+        lane: Lane,
+        sink: &Arc<dyn CommitSink>,
+        items: Vec<(u64, WriteOp)>,
+    ) -> Result<(), Overloaded> {
+        let weight: usize = items.iter().map(|(_, op)| row_weight(op)).sum();
+        let mut lanes = self.lock();
+        let waiting = self.rows();
+        if lanes.closed || (waiting > 0 && waiting + weight > self.capacity) {
+            self.refused.fetch_add(1, Relaxed);
+            return Err(Overloaded { items });
+        }
+        self.rows.fetch_add(weight, Relaxed);
+        let group = Group {
+            sink: Arc::clone(sink),
+            items: items.into_iter(),
+        };
+        match lane {
+            Lane::Express => lanes.express.push_back(group),
+            Lane::Bulk => lanes.bulk.push_back(group),
+        }
+        drop(lanes);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Queues a cold job; `false` when the writer is closed.
+    pub(super) fn push_cold(&self, job: ColdJob) -> bool {
+        let mut lanes = self.lock();
+        if lanes.closed {
+            return false;
+        }
+        lanes.cold.push_back(job);
+        drop(lanes);
+        self.arrived.notify_one();
+        true
+    }
+
+    /// Refuses what comes from now on; what waits is still done.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    /// Returns when something may have arrived.
+    pub(super) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Takes the next piece of work: express rows first, then bulk rows up to the cap.
+    pub(super) fn next(&self) -> Work {
+        let mut lanes = self.lock();
+        let nothing_hot = lanes.express.is_empty() && lanes.bulk.is_empty();
+        if (nothing_hot || !lanes.cold_was_last)
+            && let Some(job) = lanes.cold.pop_front()
+        {
+            lanes.cold_was_last = true;
+            return Work::Cold(job);
+        }
+        lanes.cold_was_last = false;
+        if nothing_hot {
+            return if lanes.closed { Work::End } else { Work::Idle };
+        }
+        let mut batch = Batch::default();
+        fill(&mut batch, &mut lanes.express, EXPRESS_ROWS);
+        fill(&mut batch, &mut lanes.bulk, BULK_ROWS);
+        self.rows.fetch_sub(batch.rows(), Relaxed);
+        Work::Commit(batch)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Moves writes from a lane to the batch until it has `limit` more rows, or the next write is about
+/// something the batch has written already.
+fn fill(batch: &mut Batch, lane: &mut VecDeque<Group>, limit: usize) {
+    let full = batch.rows() + limit;
+    while let Some(group) = lane.front_mut() {
+        let sink = batch.sink(&group.sink);
+        while let Some((_, op)) = group.items.as_slice().first() {
+            let is_full = batch.rows() >= full;
+            if is_full || !batch.has_room_for(op) {
+                return;
+            }
+            if let Some((token, op)) = group.items.next() {
+                batch.push(sink, token, op);
+            }
+        }
+        lane.pop_front();
+    }
+}
