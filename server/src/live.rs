@@ -2,8 +2,12 @@
 
 mod events;
 mod jobs;
+mod ownership;
+mod running;
 mod workers;
 
 pub use self::events::{Event, EventHub, EventStream, Missed};
 pub use self::jobs::JobTable;
-pub use self::workers::{WorkerEntry, WorkerTable};
+pub use self::ownership::Ownership;
+pub use self::running::RunningCounts;
+pub use self::workers::{WorkerEntry, WorkerLink, WorkerTable};

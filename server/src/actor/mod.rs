@@ -1,6 +1,8 @@
 //! The actors: they collect facts, ask `domain` for a decision, store it and carry it out.
 
+pub(crate) mod dispatcher;
 pub mod inspector;
 pub mod instance_manager;
 pub mod log_collector;
 pub mod scheduler;
+pub(crate) mod timer;

@@ -1,5 +1,12 @@
 //! Decisions, as pure functions: no clock, no SQL, no sockets, no async.
 
+pub mod dispatch;
+pub mod due_index;
+pub mod fold;
 pub mod instance;
 pub mod job;
+pub mod status_check;
+pub mod tracker_selector;
+pub mod trigger;
 pub mod worker;
+pub mod worker_filter;

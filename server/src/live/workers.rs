@@ -2,42 +2,86 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use powerjob_common::id::{AppId, NodeRef};
+use powerjob_protocol::wire::server_to_worker::{
+    RunAnswers, RunInstances, StopAnswers, StopInstances,
+};
+use powerjob_session::SessionError;
 
 use crate::domain::worker::Worker;
+
+/// The way to a worker: one connection of one of its lives.
+pub trait WorkerLink: Send + Sync + std::fmt::Debug + 'static {
+    /// Tells this connection from every other one of this server.
+    fn connection(&self) -> u64;
+
+    /// Asks the worker to run instances and waits for `limit`. `on_answer` is called exactly once and must not block.
+    fn run(
+        &self,
+        request: RunInstances,
+        limit: Duration,
+        on_answer: Box<dyn FnOnce(Result<RunAnswers, SessionError>) + Send>,
+    );
+
+    /// Asks the worker to stop instances. `on_answer` is called exactly once and must not block.
+    fn stop(
+        &self,
+        request: StopInstances,
+        on_answer: Box<dyn FnOnce(Result<StopAnswers, SessionError>) + Send>,
+    );
+}
+
+/// The load that this server has put on a worker.
+#[derive(Debug, Default)]
+struct Load {
+    assigned: AtomicU32,
+    /// Monotonic milliseconds until which it takes nothing, because it just refused a run.
+    refuses_until_ms: AtomicU64,
+}
 
 /// A worker with the number of runs that this server has given to it and not had back.
 #[derive(Debug, Clone)]
 pub struct WorkerEntry {
     /// What it says of itself.
     pub facts: Arc<Worker>,
-    assigned: Arc<AtomicU32>,
+    /// The way to it; `None` while there is no connection.
+    pub link: Option<Arc<dyn WorkerLink>>,
+    load: Arc<Load>,
 }
 
 impl WorkerEntry {
     /// Runs given and not had back.
     pub fn assigned(&self) -> u32 {
-        self.assigned.load(Relaxed)
+        self.load.assigned.load(Relaxed)
     }
 
     /// Takes a place for a run.
-    pub fn take(&self) {
-        self.assigned.fetch_add(1, Relaxed);
+    pub(crate) fn take(&self) {
+        self.load.assigned.fetch_add(1, Relaxed);
     }
 
     /// Gives a place back.
-    pub fn give_back(&self) {
+    pub(crate) fn give_back(&self) {
         // A place given back twice would lend the worker more than it has: stop at zero.
-        self.assigned
+        self.load
+            .assigned
             .fetch_update(Relaxed, Relaxed, |count| count.checked_sub(1))
             .ok();
     }
 
-    /// Whether it has no room for another run.
-    pub fn is_full(&self) -> bool {
-        self.assigned() >= self.facts.capacity
+    /// Notes that it refused a run and should be left alone until `until` (monotonic).
+    pub(crate) fn refuses_until(&self, until: Duration) {
+        let until_ms = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
+        self.load.refuses_until_ms.store(until_ms, Relaxed);
+    }
+
+    /// Whether it takes another run at `now` (monotonic).
+    pub fn has_room(&self, now: Duration) -> bool {
+        self.assigned() < self.facts.capacity
+            && u128::from(self.load.refuses_until_ms.load(Relaxed)) <= now.as_millis()
     }
 }
 
@@ -73,16 +117,20 @@ impl WorkerTable {
     }
 
     /// Puts a worker in; the same life keeps the count of its runs.
-    pub fn put(&self, facts: Arc<Worker>) {
+    pub fn put(&self, facts: Arc<Worker>, link: Option<Arc<dyn WorkerLink>>) {
         let mut workers = self.apps.entry(facts.app_id).or_default();
         let mut next: Vec<WorkerEntry> = workers.as_ref().clone();
         match next.binary_search_by(|entry| entry.facts.node.cmp(&facts.node)) {
-            Ok(place) => next[place].facts = facts,
+            Ok(place) => {
+                next[place].facts = facts;
+                next[place].link = link;
+            }
             Err(place) => next.insert(
                 place,
                 WorkerEntry {
                     facts,
-                    assigned: Arc::default(),
+                    link,
+                    load: Arc::default(),
                 },
             ),
         }

@@ -1,10 +1,255 @@
 //! `server/instances/{n}`: the life of instances.
+//!
+//! * **Owns** the open instances of its shard, as authority while the lease holds; the store's
+//!   compare-and-set is the safety net.
+//! * **Hears** from `service` (new runs, stops, retries), the scheduler (occurrences), the store's
+//!   writer (commits), sessions (verdicts, reports), the registry (inventories, losses), the timer.
+//! * **Tells** the writer, the dispatcher, the scheduler (ends of loops) and the event hub.
+//! * **Survives** a restart: what is stored; starts that are not stored yet come back with the
+//!   workers' inventories.
+//! * **Dies**: the process ends; the next one loads the open instances.
 
+mod answer;
+mod claim;
+mod commit;
+mod events;
+mod letters;
 mod message;
+mod placement;
 mod ports;
+mod run;
+mod shard;
+mod start;
+mod strangers;
 
+use std::sync::Arc;
+
+use actix::prelude::*;
+use powerjob_common::actor::{Mail, Port};
+use powerjob_common::instance_id::InstanceIdGenerator;
+use powerjob_common::time::UnixMillis;
+
+pub(crate) use self::answer::{AnswerSheet, AnswerSlot};
+pub(crate) use self::letters::{
+    AdoptRuns, AdoptedRun, ApplyReports, CheckRuns, DropApp, ForgetRuns, ReconcileWorker, RunEnded,
+    RunVerdicts, RunsDue, RunsUnanswered, WorkerLost, WorkersChanged, WritesCommitted,
+};
 pub use self::message::{
     CancelInstance, ChangeError, ReadInstances, RetryInstance, RunRequest, StartError, StartRuns,
     StopInstance,
 };
+use self::placement::Placement;
+pub(crate) use self::ports::shard_of;
 pub use self::ports::{InstancePorts, ShardPorts};
+use self::run::Event;
+use self::shard::Shard;
+pub(crate) use self::shard::Surroundings;
+use crate::actor::dispatcher::{DispatchRuns, StopRuns};
+use crate::actor::timer::{Deadline, WakeTimer};
+use crate::live::RunningCounts;
+use crate::store::Store;
+use crate::store::write::{CommitSink, Lane, WriteOp, WriteOutcome};
+
+/// What an instance manager needs.
+#[derive(Debug, Clone)]
+pub(crate) struct InstanceManagerParts {
+    pub(crate) place: usize,
+    pub(crate) shards: usize,
+    pub(crate) around: Surroundings,
+    pub(crate) running: RunningCounts,
+    pub(crate) ids: InstanceIdGenerator,
+    pub(crate) store: Store,
+    pub(crate) timer: WakeTimer,
+    pub(crate) committed: Port<WritesCommitted>,
+    pub(crate) due: Port<RunsDue>,
+    pub(crate) dispatch: Port<DispatchRuns>,
+    pub(crate) stop: Port<StopRuns>,
+    pub(crate) ended: Port<RunEnded>,
+}
+
+/// See the head of the file.
+pub(crate) struct InstanceManager {
+    shard: Shard,
+    parts: InstanceManagerParts,
+    sink: Arc<dyn CommitSink>,
+    deadline: Deadline,
+    deadline_at: Option<UnixMillis>,
+}
+
+impl std::fmt::Debug for InstanceManager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "InstanceManager({})", self.parts.place)
+    }
+}
+
+/// Hands commits to the port of the shard.
+#[derive(Debug)]
+struct ShardSink(Port<WritesCommitted>);
+
+impl CommitSink for ShardSink {
+    fn committed(&self, results: Vec<(u64, WriteOutcome)>) {
+        if let Err(refused) = self.0.tell(WritesCommitted { results }) {
+            tracing::error!(%refused, "an instance manager did not take its commits");
+        }
+    }
+}
+
+impl InstanceManager {
+    pub(crate) fn new(parts: InstanceManagerParts) -> Self {
+        let placement = Placement::new(
+            parts.around.workers.clone(),
+            parts.running.clone(),
+            parts.around.clock.now().0.cast_unsigned() ^ parts.place as u64,
+        );
+        let shard = Shard::new(
+            parts.place,
+            parts.shards,
+            parts.around.clone(),
+            placement,
+            parts.ids.clone(),
+        );
+        let due = parts.due.clone();
+        let deadline = parts.timer.deadline(move || {
+            if let Err(refused) = due.tell(RunsDue {}) {
+                tracing::error!(%refused, "an instance manager did not take its deadline");
+            }
+        });
+        Self {
+            shard,
+            sink: Arc::new(ShardSink(parts.committed.clone())),
+            parts,
+            deadline,
+            deadline_at: None,
+        }
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.parts.around.clock.now()
+    }
+
+    /// Carries out what a letter led to.
+    fn end_turn(&mut self, now: UnixMillis, ctx: &mut Context<Self>) {
+        self.shard.serve_queues(now);
+        let mut outbox = std::mem::take(&mut self.shard.outbox);
+        self.write(Lane::Express, std::mem::take(&mut outbox.writes), now);
+        self.write(Lane::Bulk, std::mem::take(&mut outbox.later_writes), now);
+        self.send_out(outbox, ctx);
+        let next = self.shard.next_deadline();
+        if next != self.deadline_at || next.is_some_and(|at| at <= now) {
+            self.deadline_at = next;
+            self.deadline.set(next);
+        }
+    }
+
+    fn send_out(&mut self, outbox: shard::Outbox, ctx: &mut Context<Self>) {
+        if !outbox.dispatches.is_empty() {
+            let runs = outbox.dispatches;
+            // Full: the status checker sends them again.
+            if let Err(refused) = self.parts.dispatch.tell(DispatchRuns { runs }) {
+                tracing::warn!(%refused, "the dispatcher did not take its runs");
+            }
+        }
+        if !outbox.stops.is_empty() {
+            let stops = outbox.stops;
+            if let Err(refused) = self.parts.stop.tell(StopRuns { stops }) {
+                tracing::warn!(%refused, "the dispatcher did not take its stops");
+            }
+        }
+        for ended in outbox.ended {
+            if let Err(refused) = self.parts.ended.tell(ended) {
+                tracing::error!(%refused, "the scheduler did not hear of the end of a run");
+            }
+        }
+        for id in outbox.reloads {
+            self.reload(id, ctx);
+        }
+        for (id, event) in outbox.strangers {
+            self.ask_store(id, event, ctx);
+        }
+    }
+
+    /// Submits writes; what the queue has no room for has failed.
+    fn write(&mut self, lane: Lane, items: Vec<(u64, WriteOp)>, now: UnixMillis) {
+        if items.is_empty() {
+            return;
+        }
+        if let Err(overloaded) = self.parts.store.writer().submit(lane, &self.sink, items) {
+            let reason = || WriteOutcome::Failed("too many writes are waiting".to_owned());
+            let results = overloaded
+                .items
+                .into_iter()
+                .map(|(token, _)| (token, reason()))
+                .collect();
+            self.shard.committed(results, now);
+        }
+    }
+}
+
+impl Actor for InstanceManager {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(0); // the port counts
+    }
+}
+
+impl Handler<Mail<StartRuns>> for InstanceManager {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<StartRuns>, ctx: &mut Self::Context) {
+        let (letter, ticket) = mail.open();
+        let now = self.now();
+        self.shard.start_runs(letter, ticket, now);
+        self.end_turn(now, ctx);
+    }
+}
+
+impl Handler<Mail<ReadInstances>> for InstanceManager {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<ReadInstances>, _ctx: &mut Self::Context) {
+        let (ReadInstances { ids, reply }, _ticket) = mail.open();
+        let runs = ids.iter().filter_map(|id| self.shard.runs.get(id));
+        reply.send(
+            runs.filter_map(|run| Some((Box::new(run.shown()?), run.waiting_words())))
+                .collect(),
+        );
+    }
+}
+
+/// Handlers that hand a letter to the shard and end the turn.
+macro_rules! handlers {
+    ($($letter:ident: $shard:ident, $message:ident, $now:ident => $work:expr;)+) => {
+        $(impl Handler<Mail<$letter>> for InstanceManager {
+            type Result = ();
+
+            fn handle(&mut self, mail: Mail<$letter>, ctx: &mut Self::Context) {
+                let ($message, _ticket) = mail.open();
+                let $now = self.now();
+                let $shard = &mut self.shard;
+                $work;
+                self.end_turn($now, ctx);
+            }
+        })+
+    };
+}
+
+handlers! {
+    StopInstance: shard, it, now => shard.happen(it.instance_id, Event::Stop(it.reply), now);
+    CancelInstance: shard, it, now => shard.happen(it.instance_id, Event::Cancel(it.reply), now);
+    RetryInstance: shard, it, now => shard.happen(it.instance_id, Event::Retry(it.reply), now);
+    AdoptRuns: shard, it, now => shard.adopt(it.runs, now);
+    WritesCommitted: shard, it, now => shard.committed(it.results, now);
+    RunVerdicts: shard, it, now => shard.take_verdicts(it.items, now);
+    RunsUnanswered: shard, it, now => shard.take_unanswered(it, now);
+    ApplyReports: shard, it, now => for (id, report, slot) in it.items {
+        shard.happen(id, Event::Report(report, slot), now);
+    };
+    ReconcileWorker: shard, it, now => shard.reconcile(it, now);
+    WorkerLost: shard, it, now => shard.lose_worker(&it, now);
+    WorkersChanged: shard, _it, now => shard.has_news = true;
+    RunsDue: shard, _it, now => shard.meet_deadlines(now);
+    CheckRuns: shard, _it, now => shard.check_runs(now);
+    ForgetRuns: shard, it, now => shard.forget_called_off(&it.ids);
+    DropApp: shard, it, now => shard.drop_app(it.app_id);
+}

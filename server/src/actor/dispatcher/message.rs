@@ -1,0 +1,70 @@
+//! What the dispatcher is asked for.
+
+use std::sync::Arc;
+
+use powerjob_common::actor::Letter;
+use powerjob_common::id::InstanceId;
+use powerjob_protocol::wire::server_to_worker::{RunInstance, StopInstance};
+use serde::Serialize;
+
+use crate::live::WorkerLink;
+
+/// Sends claimed runs; sent by the instance managers. Repeating it is harmless: workers know the
+/// attempts they have.
+#[derive(Debug, Serialize)]
+pub(crate) struct DispatchRuns {
+    pub(crate) runs: Vec<Dispatch>,
+}
+
+/// One run and the way to its worker.
+#[derive(Debug, Serialize)]
+pub(crate) struct Dispatch {
+    #[serde(skip)]
+    pub(crate) link: Arc<dyn WorkerLink>,
+    pub(crate) item: RunInstance,
+}
+
+/// Stops runs; sent by the instance managers. Repeating it is harmless.
+#[derive(Debug, Serialize)]
+pub(crate) struct StopRuns {
+    pub(crate) stops: Vec<Stop>,
+}
+
+/// One stop and the way to its worker.
+#[derive(Debug, Serialize)]
+pub(crate) struct Stop {
+    #[serde(skip)]
+    pub(crate) link: Arc<dyn WorkerLink>,
+    pub(crate) item: StopInstance,
+}
+
+impl Letter for DispatchRuns {
+    const NAME: &'static str = "DispatchRuns";
+
+    fn instances(&self) -> Vec<InstanceId> {
+        self.runs
+            .iter()
+            .map(|run| InstanceId(run.item.instance_id))
+            .collect()
+    }
+
+    fn weight(&self) -> usize {
+        self.runs.len()
+    }
+}
+
+impl Letter for StopRuns {
+    const NAME: &'static str = "StopRuns";
+    const LIFE_CYCLE: bool = true;
+
+    fn instances(&self) -> Vec<InstanceId> {
+        self.stops
+            .iter()
+            .map(|stop| InstanceId(stop.item.instance_id))
+            .collect()
+    }
+
+    fn weight(&self) -> usize {
+        self.stops.len()
+    }
+}

@@ -1,0 +1,215 @@
+//! `server/dispatcher`: carries claimed runs to workers and stops after them.
+//!
+//! * **Owns** nothing: what it is given is sent before it takes the next letter.
+//! * **Hears** from the instance managers (`DispatchRuns`, `StopRuns`).
+//! * **Tells** workers, in one frame for each worker and letter; their verdicts go back to the
+//!   instance managers from the session that receives them (`RunVerdicts`, `RunsUnanswered`).
+//! * **Survives** a restart: nothing; what was not answered is sent again by the status checker.
+//! * **Dies**: the process ends.
+
+mod message;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use powerjob_common::actor::{Mail, Port};
+use powerjob_common::fail_point;
+use powerjob_common::id::InstanceId;
+use powerjob_protocol::wire::server_to_worker::{RunAnswers, RunInstance, RunInstances};
+use powerjob_protocol::wire::server_to_worker::{StopInstance, StopInstances};
+use powerjob_session::SessionError;
+
+pub(crate) use self::message::{Dispatch, DispatchRuns, Stop, StopRuns};
+use crate::actor::instance_manager::{RunVerdicts, RunsUnanswered, shard_of};
+use crate::live::WorkerLink;
+
+/// Parameters in one frame; the rest goes into the next one.
+const MAX_FRAME_BYTES: usize = 4 << 20;
+/// Runs in one frame.
+const MAX_FRAME_RUNS: usize = 2_000;
+/// A stop is repeated so often when no answer comes; after that the worker's reports are answered
+/// with "stale", which stops the run, too.
+const STOP_SENDS: u32 = 3;
+
+/// The ports of one instance manager for verdicts.
+#[derive(Debug, Clone)]
+pub(crate) struct VerdictPorts {
+    pub(crate) verdicts: Port<RunVerdicts>,
+    pub(crate) unanswered: Port<RunsUnanswered>,
+}
+
+/// See the head of the file.
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    shards: Arc<[VerdictPorts]>,
+    run_limit: Duration,
+}
+
+impl Dispatcher {
+    /// A dispatcher that waits `run_limit` for verdicts (the sessions do).
+    pub(crate) fn new(shards: Arc<[VerdictPorts]>, run_limit: Duration) -> Self {
+        Self { shards, run_limit }
+    }
+}
+
+impl Actor for Dispatcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(0); // the port counts
+    }
+}
+
+impl Handler<Mail<DispatchRuns>> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<DispatchRuns>, _ctx: &mut Self::Context) {
+        let (DispatchRuns { runs }, _ticket) = mail.open();
+        let mut by_worker: HashMap<u64, Frame> = HashMap::new();
+        for Dispatch { link, item } in runs {
+            let connection = link.connection();
+            let size = size_of(&item);
+            let frame = by_worker
+                .entry(connection)
+                .or_insert_with(|| Frame::new(link.clone()));
+            if frame.is_full(size) {
+                let full = std::mem::replace(frame, Frame::new(link));
+                self.send(full);
+            }
+            frame.push(item, size);
+        }
+        for frame in by_worker.into_values() {
+            self.send(frame);
+        }
+    }
+}
+
+impl Handler<Mail<StopRuns>> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<StopRuns>, _ctx: &mut Self::Context) {
+        let (StopRuns { stops }, _ticket) = mail.open();
+        let mut by_worker: HashMap<u64, (Arc<dyn WorkerLink>, Vec<StopInstance>)> = HashMap::new();
+        for Stop { link, item } in stops {
+            let entry = by_worker
+                .entry(link.connection())
+                .or_insert_with(|| (link, Vec::new()));
+            entry.1.push(item);
+        }
+        for (link, items) in by_worker.into_values() {
+            send_stops(link, StopInstances { items }, STOP_SENDS);
+        }
+    }
+}
+
+/// What goes to one worker at once.
+struct Frame {
+    link: Arc<dyn WorkerLink>,
+    items: Vec<RunInstance>,
+    bytes: usize,
+}
+
+impl Frame {
+    fn new(link: Arc<dyn WorkerLink>) -> Self {
+        Self {
+            link,
+            items: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    fn is_full(&self, size: usize) -> bool {
+        !self.items.is_empty()
+            && (self.bytes + size > MAX_FRAME_BYTES || self.items.len() >= MAX_FRAME_RUNS)
+    }
+
+    fn push(&mut self, item: RunInstance, size: usize) {
+        self.items.push(item);
+        self.bytes += size;
+    }
+}
+
+impl Dispatcher {
+    fn send(&self, frame: Frame) {
+        let Frame { link, items, .. } = frame;
+        let sent: Vec<_> = items
+            .iter()
+            .map(|item| (InstanceId(item.instance_id), item.attempt))
+            .collect();
+        let connection = link.connection();
+        let shards = self.shards.clone();
+        fail_point::hit("dispatch::before_send");
+        link.run(
+            RunInstances { items },
+            self.run_limit,
+            Box::new(move |answer| report_back(&shards, sent, connection, answer)),
+        );
+        fail_point::hit("dispatch::after_send");
+    }
+}
+
+/// Tells each shard what became of its runs.
+fn report_back(
+    shards: &[VerdictPorts],
+    sent: Vec<(InstanceId, u32)>,
+    connection: u64,
+    answer: Result<RunAnswers, SessionError>,
+) {
+    match answer {
+        Ok(RunAnswers { items }) => {
+            let mut by_shard: Vec<Vec<_>> = shards.iter().map(|_| Vec::new()).collect();
+            for answer in items {
+                let id = InstanceId(answer.instance_id);
+                by_shard[shard_of(id, shards.len())].push((id, answer.attempt, answer.verdict));
+            }
+            for (port, items) in shards.iter().zip(by_shard) {
+                // A refused letter is repaired by the status checker, which sends the run again.
+                if !items.is_empty()
+                    && let Err(refused) = port.verdicts.tell(RunVerdicts { items })
+                {
+                    tracing::warn!(%refused, "verdicts of a worker were not taken");
+                }
+            }
+        }
+        Err(error) => {
+            let mut by_shard: Vec<Vec<_>> = shards.iter().map(|_| Vec::new()).collect();
+            for (id, attempt) in sent {
+                by_shard[shard_of(id, shards.len())].push((id, attempt));
+            }
+            for (port, items) in shards.iter().zip(by_shard) {
+                let letter = RunsUnanswered {
+                    items,
+                    connection,
+                    error: error.clone(),
+                };
+                if !letter.items.is_empty()
+                    && let Err(refused) = port.unanswered.tell(letter)
+                {
+                    tracing::warn!(%refused, "unanswered runs were not taken back");
+                }
+            }
+        }
+    }
+}
+
+fn send_stops(link: Arc<dyn WorkerLink>, request: StopInstances, sends_left: u32) {
+    let again = (link.clone(), request.clone());
+    link.stop(
+        request,
+        Box::new(move |answer| {
+            let is_unknown = matches!(
+                answer,
+                Err(SessionError::Timeout | SessionError::Overloaded)
+            );
+            if is_unknown && sends_left > 1 {
+                send_stops(again.0, again.1, sends_left - 1);
+            }
+        }),
+    );
+}
+
+fn size_of(item: &RunInstance) -> usize {
+    item.job_params.len() + item.instance_params.len() + item.processor_info.len() + 256
+}

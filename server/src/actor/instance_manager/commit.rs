@@ -1,0 +1,181 @@
+//! After the commit: answering, sending, going back when a write failed.
+
+use powerjob_common::actor::Letter;
+use powerjob_common::id::InstanceId;
+use powerjob_common::status::TimeExpressionType;
+use powerjob_common::time::UnixMillis;
+
+use super::claim::STORE_PAUSE;
+use super::letters::RunEnded;
+use super::message::{ChangeError, StartError};
+use super::run::Writing;
+use super::shard::{Due, Shard};
+use crate::actor::dispatcher::Stop;
+use crate::domain::dispatch::WaitsFor;
+use crate::domain::instance::{Instance, Trigger};
+use crate::store::write::WriteOutcome;
+
+impl Shard {
+    /// The outcomes of one commit.
+    pub(super) fn committed(&mut self, results: Vec<(u64, WriteOutcome)>, now: UnixMillis) {
+        for (token, outcome) in results {
+            let id = InstanceId(token.cast_signed());
+            if outcome == WriteOutcome::Stale {
+                self.outbox.reloads.push(id); // the write stays under way until the answer is here
+                continue;
+            }
+            let Some(writing) = self.runs.get_mut(&id).and_then(|run| run.writing.take()) else {
+                continue;
+            };
+            match outcome {
+                WriteOutcome::Applied => self.applied(id, writing, now),
+                WriteOutcome::Fenced => self.fenced(id, writing),
+                WriteOutcome::Failed(reason) => self.failed(id, writing, &reason, now),
+                WriteOutcome::Stale | WriteOutcome::Duplicate => {
+                    self.failed(id, writing, "the row exists already", now);
+                }
+            }
+        }
+    }
+
+    fn applied(&mut self, id: InstanceId, writing: Writing, now: UnixMillis) {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        run.stored = Some((run.instance.state.status, run.instance.state.attempt));
+        for waiter in writing.waiters {
+            waiter.done(&run.instance);
+        }
+        if let Some((worker, item)) = writing.stop
+            && let Some(link) = worker.link.clone()
+        {
+            self.outbox.stops.push(Stop { link, item });
+        }
+        self.publish(id);
+        self.end_start(writing.start, None);
+        self.go_on(id, now);
+    }
+
+    /// The next step of an instance, then what happened to it during the write.
+    fn go_on(&mut self, id: InstanceId, now: UnixMillis) {
+        self.advance(id, now);
+        self.drain_deferred(id, now);
+    }
+
+    fn fenced(&mut self, id: InstanceId, writing: Writing) {
+        self.end_start(writing.start, Some(StartError::NotOwner));
+        for waiter in writing.waiters {
+            waiter.failed(ChangeError::NotOwner);
+        }
+        self.forget(id, ChangeError::NotOwner);
+    }
+
+    /// Goes back to the state before a write that did not happen.
+    fn failed(&mut self, id: InstanceId, writing: Writing, reason: &str, now: UnixMillis) {
+        tracing::warn!(instance_id = %id, reason, "a write about an instance failed");
+        let error = StartError::Unavailable(reason.to_owned());
+        self.end_start(writing.start, Some(error));
+        for waiter in writing.waiters {
+            waiter.failed(ChangeError::Unavailable(reason.to_owned()));
+        }
+        let Some(previous) = writing.previous else {
+            return self.forget(id, ChangeError::NotFound);
+        };
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        run.instance.state = previous;
+        let is_out = run.is_out();
+        if !is_out {
+            run.waits_for = WaitsFor::Store(reason.to_owned());
+        }
+        self.give_back(id);
+        if is_out {
+            self.take_back(id);
+            self.remind(now.after(STORE_PAUSE), Due::Return, id);
+        } else {
+            self.remind(now.after(STORE_PAUSE), Due::Claim, id);
+        }
+        self.drain_deferred(id, now);
+    }
+
+    /// A run is out after all: counts it and takes its place at its worker again.
+    fn take_back(&mut self, id: InstanceId) {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        let tracker = run.instance.state.tracker.as_ref();
+        run.worker = tracker
+            .and_then(|tracker| self.around.workers.find(run.instance.app_id, &tracker.node));
+        self.placement.recount(run.job.id, run.worker.as_ref());
+        run.is_counted = true;
+        run.sends = run.sends.max(1);
+    }
+
+    fn drain_deferred(&mut self, id: InstanceId, now: UnixMillis) {
+        while let Some(run) = self.runs.get_mut(&id)
+            && run.writing.is_none()
+            && !run.deferred.is_empty()
+        {
+            let event = run.deferred.remove(0);
+            self.apply(id, event, now);
+        }
+    }
+
+    /// The store's own view of an instance whose write was stale; `None`: it does not exist.
+    pub(super) fn reloaded(&mut self, id: InstanceId, found: Option<Instance>, now: UnixMillis) {
+        let Some(writing) = self.runs.get_mut(&id).and_then(|run| run.writing.take()) else {
+            return;
+        };
+        for waiter in writing.waiters {
+            let reason = "the instance was changed meanwhile".to_owned();
+            waiter.failed(ChangeError::Unavailable(reason));
+        }
+        self.end_start(
+            writing.start,
+            Some(StartError::Unavailable("the row is gone".to_owned())),
+        );
+        let Some(found) = found.filter(|found| !found.state.status.is_finished()) else {
+            return self.forget(id, ChangeError::AlreadyFinished);
+        };
+        self.give_back(id);
+        let Some(run) = self.runs.remove(&id) else {
+            return;
+        };
+        let (job, epoch, deferred) = (run.job, run.epoch, run.deferred);
+        self.adopt(
+            vec![super::letters::AdoptedRun {
+                instance: Box::new(found),
+                job,
+                epoch,
+            }],
+            now,
+        );
+        if let Some(run) = self.runs.get_mut(&id) {
+            run.deferred = deferred;
+        }
+        self.drain_deferred(id, now);
+    }
+
+    /// An instance has ended and that is stored.
+    pub(super) fn finish(&mut self, id: InstanceId, now: UnixMillis) {
+        let Some(run) = self.runs.get(&id) else {
+            return;
+        };
+        let is_loop = run.job.schedule.kind == TimeExpressionType::FixedDelay
+            && matches!(run.instance.trigger, Trigger::Schedule { .. });
+        if is_loop {
+            self.outbox.ended.push(RunEnded {
+                job_id: run.job.id,
+                ended_at: run.instance.state.finished_at.unwrap_or(now),
+            });
+        }
+        tracing::debug!(
+            instance_id = %id,
+            status = run.instance.state.status.name(),
+            letter = RunEnded::NAME,
+            "instance ended"
+        );
+        self.forget(id, ChangeError::AlreadyFinished);
+    }
+}

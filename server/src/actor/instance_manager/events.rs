@@ -1,0 +1,321 @@
+//! What happens to open instances: reports, verdicts, losses, wishes of people.
+
+use std::collections::HashMap;
+
+use powerjob_common::id::{InstanceId, NodeRef};
+use powerjob_common::status::InstanceStatus;
+use powerjob_common::time::UnixMillis;
+use powerjob_protocol::wire::server_to_worker::{RunVerdict, StopReason};
+use powerjob_protocol::wire::worker_to_server::ReportAnswer;
+use powerjob_session::SessionError;
+
+use super::claim::WRITE_BEHIND;
+use super::letters::{ReconcileWorker, RunsUnanswered, WorkerLost};
+use super::message::ChangeError;
+use super::run::{Event, Waiter, stop_order};
+use super::shard::{Due, Shard};
+use crate::domain::fold::{self, Folded};
+use crate::domain::instance::{Instance, InstanceState};
+
+/// A worker that refused a run for lack of room is left alone for so long.
+const REFUSAL_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
+type ChangeReply = powerjob_common::actor::Reply<Result<Box<Instance>, ChangeError>>;
+
+impl Shard {
+    /// Applies an event to an instance about which no write is under way.
+    pub(super) fn apply(&mut self, id: InstanceId, event: Event, now: UnixMillis) {
+        let Some(run) = self.runs.get(&id) else {
+            return;
+        };
+        let state = &run.instance.state;
+        let retries = run.job.instance_retries;
+        match event {
+            Event::Report(report, slot) => {
+                let folded = fold::fold_report(state, &report, retries, now);
+                self.carry_out_report(id, folded, slot, now);
+            }
+            Event::Confirmed { attempt } => {
+                let folded = fold::fold_confirmation(state, attempt);
+                self.carry_out(id, folded, now);
+            }
+            Event::Refused { attempt } => {
+                let folded = fold::fold_refusal(state, attempt, now);
+                if let (Folded::Changed(_), Some(worker)) = (&folded, &run.worker) {
+                    worker.refuses_until(self.around.clock.monotonic() + REFUSAL_PAUSE);
+                    self.deadlines.push(std::cmp::Reverse((
+                        now.after(REFUSAL_PAUSE),
+                        Due::Serve,
+                        id,
+                    )));
+                }
+                self.carry_out(id, folded, now);
+            }
+            Event::Invalid { attempt, cause } => {
+                let folded = fold::fold_invalid(state, attempt, &cause, now);
+                self.carry_out(id, folded, now);
+            }
+            Event::Unreceived { attempt, cause } => {
+                let folded = fold::fold_unreceived(state, attempt, &cause, now);
+                self.carry_out(id, folded, now);
+            }
+            Event::Lost { attempt, cause } => {
+                let folded = fold::fold_lost(state, attempt, &cause, retries, now);
+                self.carry_out(id, folded, now);
+            }
+            Event::Stop(reply) => {
+                let next = fold::stop(state, now);
+                self.end_by_hand(id, next, reply, ChangeError::AlreadyFinished);
+            }
+            Event::Cancel(reply) => {
+                let next = fold::cancel(state, now);
+                self.end_by_hand(id, next, reply, ChangeError::AlreadyStarted);
+            }
+            Event::Retry(reply) => reply.send(Err(ChangeError::NotFinished)),
+        }
+    }
+
+    fn carry_out(&mut self, id: InstanceId, folded: Folded, now: UnixMillis) {
+        match folded {
+            Folded::Unchanged | Folded::Stale => {}
+            Folded::Noted(next) => {
+                if let Some(run) = self.runs.get_mut(&id) {
+                    run.instance.state = next;
+                }
+            }
+            Folded::Changed(change) => self.release(id, *change, Vec::new(), now),
+        }
+    }
+
+    fn carry_out_report(
+        &mut self,
+        id: InstanceId,
+        folded: Folded,
+        slot: super::answer::AnswerSlot,
+        now: UnixMillis,
+    ) {
+        match folded {
+            Folded::Unchanged => slot.answer(ReportAnswer::Stored),
+            Folded::Stale => slot.answer(ReportAnswer::Stale),
+            Folded::Noted(next) => {
+                slot.answer(ReportAnswer::Stored);
+                self.note(id, next, now);
+            }
+            Folded::Changed(change) => {
+                self.release(id, *change, vec![Waiter::Report(slot)], now);
+            }
+        }
+    }
+
+    /// Keeps a start in memory, shows it, and has it stored at leisure.
+    fn note(&mut self, id: InstanceId, next: InstanceState, now: UnixMillis) {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        run.instance.state = next;
+        if !std::mem::replace(&mut run.is_dirty, true) {
+            self.remind(now.after(WRITE_BEHIND), Due::Flush, id);
+        }
+        self.publish(id);
+    }
+
+    fn end_by_hand(
+        &mut self,
+        id: InstanceId,
+        next: Option<InstanceState>,
+        reply: ChangeReply,
+        otherwise: ChangeError,
+    ) {
+        let Some(next) = next else {
+            return reply.send(Err(otherwise));
+        };
+        let Some(run) = self.runs.get(&id) else {
+            return;
+        };
+        let attempt = run.instance.state.attempt;
+        let worker = run.worker.clone().filter(|_| run.is_out());
+        let stop = worker.map(|worker| {
+            let order = stop_order(id, attempt, run.epoch, StopReason::User);
+            (worker, order)
+        });
+        let change = fold::Change { next, ended: None };
+        self.change(id, change, vec![Waiter::Caller(reply)]);
+        if let Some(writing) = self.runs.get_mut(&id).and_then(|run| run.writing.as_mut()) {
+            writing.stop = stop;
+        }
+    }
+
+    pub(super) fn take_verdicts(
+        &mut self,
+        items: Vec<(InstanceId, u32, RunVerdict)>,
+        now: UnixMillis,
+    ) {
+        for (id, attempt, verdict) in items {
+            if !self.runs.contains_key(&id) {
+                continue; // it has ended already
+            }
+            let event = match verdict {
+                RunVerdict::Accepted | RunVerdict::Duplicate => Event::Confirmed { attempt },
+                RunVerdict::Overloaded | RunVerdict::Draining => Event::Refused { attempt },
+                RunVerdict::Invalid(cause) => Event::Invalid { attempt, cause },
+            };
+            self.happen(id, event, now);
+        }
+    }
+
+    /// Runs without a verdict. What was surely not taken goes elsewhere; about the rest the worker's
+    /// inventory, its loss or the status checker decides, unless it has come back already.
+    pub(super) fn take_unanswered(&mut self, letter: RunsUnanswered, now: UnixMillis) {
+        for (id, attempt) in letter.items {
+            let Some(run) = self.runs.get(&id) else {
+                continue;
+            };
+            let is_same = run.instance.state.attempt == attempt
+                && run.instance.state.unconfirmed_claims > 0
+                && run.connection == Some(letter.connection);
+            if !is_same {
+                continue;
+            }
+            match &letter.error {
+                SessionError::Overloaded => self.happen(id, Event::Refused { attempt }, now),
+                SessionError::Peer { code, .. } if code.is_retryable_elsewhere() => {
+                    self.happen(id, Event::Refused { attempt }, now);
+                }
+                SessionError::TooLarge => {
+                    let cause = "the parameters are too large for a message".to_owned();
+                    self.happen(id, Event::Invalid { attempt, cause }, now);
+                }
+                _ => self.send_if_back(id, letter.connection),
+            }
+        }
+    }
+
+    /// Sends a run again when its worker has come back over another connection.
+    fn send_if_back(&mut self, id: InstanceId, connection: u64) {
+        let Some(run) = self.runs.get(&id) else {
+            return;
+        };
+        let Some(worker) = run.worker.as_ref().filter(|_| run.writing.is_none()) else {
+            return;
+        };
+        let known = self
+            .around
+            .workers
+            .find(run.instance.app_id, &worker.facts.node);
+        let link = known.and_then(|entry| entry.link);
+        if link.is_some_and(|link| link.connection() != connection) {
+            self.send(id);
+        }
+    }
+
+    pub(super) fn lose_worker(&mut self, lost: &WorkerLost, now: UnixMillis) {
+        let runs = self.runs_at(lost.app_id.0, |node| *node == lost.node);
+        for (id, attempt) in runs {
+            let cause = lost.cause.clone();
+            self.happen(id, Event::Lost { attempt, cause }, now);
+        }
+        self.has_news = true;
+    }
+
+    pub(super) fn reconcile(&mut self, letter: ReconcileWorker, now: UnixMillis) {
+        let ReconcileWorker {
+            app_id,
+            node,
+            connection,
+            finished,
+            held,
+        } = letter;
+        for (id, report, slot) in finished {
+            self.happen(id, Event::Report(report, slot), now);
+        }
+        let known: HashMap<_, _> = held
+            .iter()
+            .map(|(id, attempt, _)| (*id, *attempt))
+            .collect();
+        for (id, attempt, slot) in held {
+            self.confirm_held(id, attempt, slot, &node, connection, now);
+        }
+        let missing = self.runs_at(app_id.0, |tracker| tracker.node_id == node.node_id);
+        for (id, attempt) in missing {
+            let Some(run) = self.runs.get(&id) else {
+                continue;
+            };
+            let is_here = known.get(&id) == Some(&attempt) || run.connection == Some(connection);
+            let is_unsent = run.sends == 0 && run.worker.is_some();
+            if is_here || is_unsent {
+                continue;
+            }
+            let tracker = run.instance.state.tracker.as_ref();
+            let is_same_life = tracker.is_some_and(|tracker| tracker.node == node);
+            let cause = if is_same_life {
+                format!("worker lost: {} (it does not have the run)", node.node_id)
+            } else {
+                format!("worker lost: {} (restarted)", node.node_id)
+            };
+            self.happen(id, Event::Lost { attempt, cause }, now);
+        }
+        self.has_news = true;
+    }
+
+    /// A worker says that it holds a run.
+    fn confirm_held(
+        &mut self,
+        id: InstanceId,
+        attempt: u32,
+        slot: super::answer::AnswerSlot,
+        node: &NodeRef,
+        connection: u64,
+        now: UnixMillis,
+    ) {
+        let stop = |epoch| stop_order(id, attempt, epoch, StopReason::Superseded);
+        let Some(run) = self.runs.get_mut(&id) else {
+            return slot.stop(stop(0));
+        };
+        let state = &run.instance.state;
+        let is_present = run.is_out()
+            && state.attempt == attempt
+            && state
+                .tracker
+                .as_ref()
+                .is_some_and(|tracker| tracker.node == *node);
+        if !is_present {
+            return slot.stop(stop(run.epoch));
+        }
+        run.connection = Some(connection);
+        run.sends = run.sends.max(1);
+        if run.worker.is_none()
+            && let Some(worker) = self.around.workers.find(run.instance.app_id, node)
+        {
+            worker.take();
+            run.worker = Some(worker);
+        }
+        self.happen(id, Event::Confirmed { attempt }, now);
+    }
+
+    /// The runs that are out at the workers that `is_meant`.
+    fn runs_at(&self, app_id: i64, is_meant: impl Fn(&NodeRef) -> bool) -> Vec<(InstanceId, u32)> {
+        self.runs
+            .values()
+            .filter(|run| run.instance.app_id.0 == app_id && run.is_out())
+            .filter(|run| {
+                let tracker = run.instance.state.tracker.as_ref();
+                tracker.is_some_and(|tracker| is_meant(&tracker.node))
+            })
+            .map(|run| (run.instance.instance_id, run.instance.state.attempt))
+            .collect()
+    }
+
+    /// Occurrences that an edit called off: they are stored as canceled already.
+    pub(super) fn forget_called_off(&mut self, ids: &[InstanceId]) {
+        for id in ids {
+            let is_waiting = self.runs.get(id).is_some_and(|run| {
+                run.writing.is_none()
+                    && run.instance.state.status == InstanceStatus::WaitingDispatch
+            });
+            // A claim under way finds the row canceled and is told so.
+            if is_waiting {
+                self.forget(*id, ChangeError::AlreadyFinished);
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What other actors and connections tell the instance managers.
+
+use std::sync::Arc;
+
+use powerjob_common::actor::Letter;
+use powerjob_common::id::{AppId, InstanceId, JobId, NodeRef};
+use powerjob_common::time::UnixMillis;
+use powerjob_protocol::wire::server_to_worker::RunVerdict;
+use powerjob_session::SessionError;
+use serde::Serialize;
+
+use super::answer::AnswerSlot;
+use crate::domain::fold::Report;
+use crate::domain::instance::Instance;
+use crate::domain::job::JobDefinition;
+use crate::store::write::WriteOutcome;
+
+/// Hands over stored instances: occurrences made ahead (by the scheduler), or what was open when the
+/// application was taken over (by the elector). An instance that is known already stays as it is.
+#[derive(Debug, Serialize)]
+pub(crate) struct AdoptRuns {
+    pub(crate) runs: Vec<AdoptedRun>,
+}
+
+/// An instance and what it runs by.
+#[derive(Debug, Serialize)]
+pub(crate) struct AdoptedRun {
+    pub(crate) instance: Box<Instance>,
+    #[serde(skip)]
+    pub(crate) job: Arc<JobDefinition>,
+    pub(crate) epoch: i64,
+}
+
+/// What became of writes; sent by the store's writer, once per commit.
+#[derive(Debug, Serialize)]
+pub(crate) struct WritesCommitted {
+    #[serde(skip)]
+    pub(crate) results: Vec<(u64, WriteOutcome)>,
+}
+
+/// What a worker makes of the runs it was sent; sent by its session.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunVerdicts {
+    #[serde(serialize_with = "verdicts_as_text")]
+    pub(crate) items: Vec<(InstanceId, u32, RunVerdict)>,
+}
+
+fn verdicts_as_text<S: serde::Serializer>(
+    items: &[(InstanceId, u32, RunVerdict)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(
+        items
+            .iter()
+            .map(|(id, attempt, verdict)| (id, attempt, format!("{verdict:?}"))),
+    )
+}
+
+/// Runs whose worker gave no verdict; sent by its session.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunsUnanswered {
+    pub(crate) items: Vec<(InstanceId, u32)>,
+    pub(crate) connection: u64,
+    #[serde(skip)]
+    pub(crate) error: SessionError,
+}
+
+/// Reports of a worker, those about instances of this shard; sent by its connection.
+#[derive(Debug, Serialize)]
+pub(crate) struct ApplyReports {
+    pub(crate) worker: String,
+    #[serde(skip)]
+    pub(crate) items: Vec<(InstanceId, Report, AnswerSlot)>,
+}
+
+/// What a worker holds after it connected; sent by the registry. First the ended runs are
+/// recorded, then those it holds are confirmed, then those it should hold and does not are given up.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReconcileWorker {
+    pub(crate) app_id: AppId,
+    pub(crate) node: NodeRef,
+    pub(crate) connection: u64,
+    #[serde(skip)]
+    pub(crate) finished: Vec<(InstanceId, Report, AnswerSlot)>,
+    #[serde(skip)]
+    pub(crate) held: Vec<(InstanceId, u32, AnswerSlot)>,
+}
+
+/// A life of a worker has ended; sent by the registry.
+#[derive(Debug, Serialize)]
+pub(crate) struct WorkerLost {
+    pub(crate) app_id: AppId,
+    pub(crate) node: NodeRef,
+    pub(crate) cause: String,
+}
+
+/// Workers came or changed: instances that wait may go; sent by the registry. Carries no data.
+#[derive(Debug, Serialize)]
+pub(crate) struct WorkersChanged {}
+
+/// The earliest deadline of the shard is reached; sent by the timer. Carries no data.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunsDue {}
+
+/// Look after runs that are out; sent by the status checker. Carries no data.
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckRuns {}
+
+/// Occurrences that an edit called off, already stored as canceled; sent by the scheduler.
+#[derive(Debug, Serialize)]
+pub(crate) struct ForgetRuns {
+    pub(crate) ids: Vec<InstanceId>,
+}
+
+/// The application is not ours any more; sent by the elector.
+#[derive(Debug, Serialize)]
+pub(crate) struct DropApp {
+    pub(crate) app_id: AppId,
+}
+
+/// A run of a fixed-delay job has ended; sent to the scheduler.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunEnded {
+    pub(crate) job_id: JobId,
+    pub(crate) ended_at: UnixMillis,
+}
+
+macro_rules! letters {
+    ($($letter:ident: $life_cycle:literal, $this:ident => $instances:expr, $weight:expr;)+) => {
+        $(impl Letter for $letter {
+            const NAME: &'static str = stringify!($letter);
+            const LIFE_CYCLE: bool = $life_cycle;
+
+            fn instances(&self) -> Vec<InstanceId> {
+                let $this = self;
+                $instances
+            }
+
+            fn weight(&self) -> usize {
+                let $this = self;
+                $weight
+            }
+        })+
+    };
+}
+
+letters! {
+    AdoptRuns: false,
+        it => it.runs.iter().map(|run| run.instance.instance_id).collect(), it.runs.len();
+    WritesCommitted: false,
+        it => it.results.iter().map(|(token, _)| InstanceId(token.cast_signed())).collect(), 1;
+    RunVerdicts: false, it => it.items.iter().map(|item| item.0).collect(), it.items.len();
+    RunsUnanswered: true, it => it.items.iter().map(|item| item.0).collect(), it.items.len();
+    ApplyReports: false, it => it.items.iter().map(|item| item.0).collect(), it.items.len();
+    ReconcileWorker: true,
+        it => it.held.iter().map(|item| item.0)
+            .chain(it.finished.iter().map(|item| item.0)).collect(),
+        it.held.len() + it.finished.len();
+    WorkerLost: true, _it => Vec::new(), 1;
+    WorkersChanged: false, _it => Vec::new(), 1;
+    RunsDue: false, _it => Vec::new(), 1;
+    CheckRuns: false, _it => Vec::new(), 1;
+    ForgetRuns: false, it => it.ids.clone(), it.ids.len();
+    DropApp: true, _it => Vec::new(), 1;
+    RunEnded: false, _it => Vec::new(), 1;
+}

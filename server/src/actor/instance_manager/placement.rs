@@ -1,0 +1,162 @@
+//! Chooses workers for runs: the pure rules of `domain`, with the tables and a cache around them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use powerjob_common::id::{JobId, NodeRef};
+use powerjob_common::status::DispatchStrategy;
+
+use crate::domain::dispatch::{WaitsFor, survey};
+use crate::domain::job::JobDefinition;
+use crate::domain::tracker_selector::{Candidate, select_tracker};
+use crate::domain::worker_filter::is_named;
+use crate::live::{RunningCounts, WorkerEntry, WorkerTable};
+
+/// Jobs whose candidates are remembered.
+const CACHED_JOBS: usize = 10_000;
+
+/// Where a run may go.
+#[derive(Debug)]
+pub(super) enum Placed {
+    /// To this worker, whose place is taken and counted.
+    At(WorkerEntry),
+    /// Nowhere now.
+    Waits(WaitsFor),
+    /// Nowhere: so many runs of the job are out.
+    TooMany { out: u32, max: u32 },
+}
+
+/// Chooses workers.
+#[derive(Debug)]
+pub(super) struct Placement {
+    workers: WorkerTable,
+    running: RunningCounts,
+    choices: HashMap<JobId, Choice>,
+    random: u64,
+}
+
+/// The candidates for a job, right while job and workers stay as they are.
+#[derive(Debug)]
+struct Choice {
+    version: u64,
+    revision: i64,
+    candidates: Vec<WorkerEntry>,
+    preferred: Vec<bool>,
+    /// Why there are none.
+    reason: Option<String>,
+}
+
+impl Placement {
+    pub(super) fn new(workers: WorkerTable, running: RunningCounts, seed: u64) -> Self {
+        Self {
+            workers,
+            running,
+            choices: HashMap::new(),
+            random: seed | 1,
+        }
+    }
+
+    /// Chooses a worker and takes a place there; `avoid` gets the run only if nobody else can.
+    pub(super) fn place(
+        &mut self,
+        job: &JobDefinition,
+        avoid: Option<&NodeRef>,
+        now: Duration,
+    ) -> Placed {
+        let random = self.next_random();
+        let choice = self.choice(job);
+        if let Some(reason) = &choice.reason {
+            return Placed::Waits(WaitsFor::Worker(reason.clone()));
+        }
+        let candidate = |place: usize| {
+            let entry = &choice.candidates[place];
+            Candidate {
+                score: entry.facts.metrics.score(),
+                assigned: entry.assigned(),
+                has_room: entry.has_room(now),
+                is_preferred: choice.preferred[place],
+                is_avoided: avoid == Some(&entry.facts.node),
+            }
+        };
+        let count = choice.candidates.len();
+        let Some(place) = select_tracker(count, candidate, job.dispatch_strategy, random) else {
+            return Placed::Waits(WaitsFor::Room { workers: count });
+        };
+        let chosen = choice.candidates[place].clone();
+        if let Err(out) = self.running.enter(job.id, job.max_instances) {
+            let max = job.max_instances;
+            return Placed::TooMany { out, max };
+        }
+        chosen.take();
+        Placed::At(chosen)
+    }
+
+    /// Counts a run that is out already, at `worker` if it is known.
+    pub(super) fn recount(&self, job_id: JobId, worker: Option<&WorkerEntry>) {
+        // Without a limit: it is out, whatever the job says now.
+        self.running.enter(job_id, 0).ok();
+        if let Some(worker) = worker {
+            worker.take();
+        }
+    }
+
+    /// Gives back what was taken for a run.
+    pub(super) fn give_back(&self, job_id: JobId, worker: Option<&WorkerEntry>) {
+        self.running.leave(job_id);
+        if let Some(worker) = worker {
+            worker.give_back();
+        }
+    }
+
+    fn choice(&mut self, job: &JobDefinition) -> &Choice {
+        let version = self.workers.version();
+        let is_right =
+            |choice: &Choice| choice.version == version && choice.revision == job.revision;
+        if !self.choices.get(&job.id).is_some_and(is_right) {
+            if self.choices.len() >= CACHED_JOBS {
+                self.choices.clear();
+            }
+            let choice = Choice::new(job, &self.workers.of_app(job.app_id), version);
+            self.choices.insert(job.id, choice);
+        }
+        &self.choices[&job.id]
+    }
+
+    /// xorshift: which of equal workers gets a run needs no better randomness.
+    fn next_random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+}
+
+impl Choice {
+    fn new(job: &JobDefinition, workers: &Arc<Vec<WorkerEntry>>, version: u64) -> Self {
+        let survey = survey(job, workers.iter().map(|entry| entry.facts.as_ref()));
+        let candidates: Vec<_> = survey
+            .fit
+            .iter()
+            .map(|place| workers[*place].clone())
+            .collect();
+        let names: Vec<_> = job
+            .dispatch_config
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .collect();
+        let is_specified = job.dispatch_strategy == DispatchStrategy::Specify;
+        let preferred = candidates
+            .iter()
+            .map(|entry| is_specified && names.iter().any(|name| is_named(name, &entry.facts)))
+            .collect();
+        Self {
+            version,
+            revision: job.revision,
+            reason: candidates.is_empty().then(|| survey.words(job)),
+            candidates,
+            preferred,
+        }
+    }
+}

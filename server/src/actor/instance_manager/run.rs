@@ -1,0 +1,222 @@
+//! One open instance in the memory of its instance manager.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use powerjob_common::actor::Reply;
+use powerjob_common::id::{InstanceId, NodeRef, TraceId};
+use powerjob_common::status::InstanceStatus;
+use powerjob_common::time::UnixMillis;
+use powerjob_protocol::wire::server_to_worker::{RunInstance, StopInstance, StopReason};
+use powerjob_protocol::wire::worker_to_server::ReportAnswer;
+
+use super::answer::AnswerSlot;
+use super::message::ChangeError;
+use crate::domain::dispatch::WaitsFor;
+use crate::domain::fold::Report;
+use crate::domain::instance::{Instance, InstanceState, Trigger};
+use crate::domain::job::JobDefinition;
+use crate::live::WorkerEntry;
+
+/// An open instance. At most one write about it is under way; what happens meanwhile waits.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) instance: Instance,
+    pub(super) job: Arc<JobDefinition>,
+    pub(super) epoch: i64,
+    /// Status and attempt in the store; `None` before the first write.
+    pub(super) stored: Option<(InstanceStatus, u32)>,
+    pub(super) writing: Option<Writing>,
+    pub(super) deferred: Vec<Event>,
+    /// Whether it counts among the runs of its job that are out.
+    pub(super) is_counted: bool,
+    /// The worker whose place it has.
+    pub(super) worker: Option<WorkerEntry>,
+    /// The connection over which the present attempt was sent or confirmed.
+    pub(super) connection: Option<u64>,
+    /// How often, and when (monotonic), the present attempt was sent.
+    pub(super) sends: u32,
+    pub(super) sent_at: Duration,
+    pub(super) waits_for: WaitsFor,
+    /// Since when it could go if somebody took it.
+    pub(super) waits_since: Option<UnixMillis>,
+    /// Whether it stands in the queue for workers.
+    pub(super) is_queued: bool,
+    /// Whether the store does not know all that memory knows.
+    pub(super) is_dirty: bool,
+    /// The worker that had the last attempt.
+    pub(super) avoid: Option<NodeRef>,
+}
+
+/// A write under way.
+#[derive(Debug)]
+pub(super) struct Writing {
+    /// The state before it, to go back to when it fails; `None` for an insert.
+    pub(super) previous: Option<InstanceState>,
+    /// The call that waits for this insert.
+    pub(super) start: Option<u64>,
+    /// Who waits for it.
+    pub(super) waiters: Vec<Waiter>,
+    /// The worker that must stop the run then.
+    pub(super) stop: Option<(WorkerEntry, StopInstance)>,
+}
+
+/// Someone who waits until a change is durable.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    Report(AnswerSlot),
+    Caller(Reply<Result<Box<Instance>, ChangeError>>),
+}
+
+/// Something that happens to an instance.
+#[derive(Debug)]
+pub(super) enum Event {
+    Report(Report, AnswerSlot),
+    Confirmed { attempt: u32 },
+    Refused { attempt: u32 },
+    Invalid { attempt: u32, cause: String },
+    Unreceived { attempt: u32, cause: String },
+    Lost { attempt: u32, cause: String },
+    Stop(Reply<Result<Box<Instance>, ChangeError>>),
+    Cancel(Reply<Result<Box<Instance>, ChangeError>>),
+    Retry(Reply<Result<Box<Instance>, ChangeError>>),
+}
+
+impl Run {
+    pub(super) fn new(instance: Instance, job: Arc<JobDefinition>, epoch: i64) -> Self {
+        Self {
+            instance,
+            job,
+            epoch,
+            stored: None,
+            writing: None,
+            deferred: Vec::new(),
+            is_counted: false,
+            worker: None,
+            connection: None,
+            sends: 0,
+            sent_at: Duration::ZERO,
+            waits_for: WaitsFor::Time,
+            waits_since: None,
+            is_queued: false,
+            is_dirty: false,
+            avoid: None,
+        }
+    }
+
+    /// Whether a worker has it, as far as is known.
+    pub(super) fn is_out(&self) -> bool {
+        matches!(
+            self.instance.state.status,
+            InstanceStatus::WaitingWorkerReceive | InstanceStatus::Running
+        )
+    }
+
+    /// What people may see: nothing that is not stored yet, except starts.
+    pub(super) fn shown(&self) -> Option<Instance> {
+        let Some(writing) = &self.writing else {
+            return Some(self.instance.clone());
+        };
+        let state = writing.previous.clone()?;
+        Some(Instance {
+            state,
+            ..self.instance.clone()
+        })
+    }
+
+    /// Why it waits, in words; `None` when it does not wait.
+    pub(super) fn waiting_words(&self) -> Option<String> {
+        (self.instance.state.status == InstanceStatus::WaitingDispatch)
+            .then(|| self.waits_for.to_string())
+    }
+
+    /// The request for its worker.
+    pub(super) fn request(&self) -> RunInstance {
+        let instance = &self.instance;
+        let job = &self.job;
+        let wf_instance_id = match instance.trigger {
+            Trigger::Workflow { wf_instance_id } => Some(wf_instance_id),
+            Trigger::Schedule { .. } | Trigger::Api => None,
+        };
+        let nominal = match instance.trigger {
+            Trigger::Schedule { nominal } => nominal,
+            Trigger::Api | Trigger::Workflow { .. } => instance.state.expected_at,
+        };
+        RunInstance {
+            instance_id: instance.instance_id.0,
+            attempt: instance.state.attempt,
+            epoch: self.epoch,
+            job_revision: job.revision,
+            trace_id: trace_bytes(instance.instance_id),
+            job_id: job.id.0,
+            job_name: job.name.clone(),
+            execute_type: job.execute_type.code() as u8,
+            processor_type: job.processor_type.code() as u8,
+            processor_info: job.processor.clone(),
+            job_params: instance.job_params.clone().unwrap_or_default(),
+            instance_params: instance.instance_params.clone().unwrap_or_default(),
+            time_limit_ms: job.time_limit_ms,
+            concurrency: job.concurrency,
+            task_retry_num: job.task_retries,
+            nominal_time_ms: nominal.0,
+            wf_instance_id,
+            log_level: job.log_level.code() as u8,
+        }
+    }
+}
+
+/// The order to stop a run.
+pub(super) fn stop_order(
+    id: InstanceId,
+    attempt: u32,
+    epoch: i64,
+    reason: StopReason,
+) -> StopInstance {
+    StopInstance {
+        instance_id: id.0,
+        attempt,
+        epoch,
+        trace_id: trace_bytes(id),
+        reason,
+    }
+}
+
+fn trace_bytes(id: InstanceId) -> [u8; 16] {
+    TraceId::of_instance(id).0.to_be_bytes()
+}
+
+impl Waiter {
+    /// The change is durable.
+    pub(super) fn done(self, instance: &Instance) {
+        match self {
+            Self::Report(slot) => slot.answer(ReportAnswer::Stored),
+            Self::Caller(reply) => reply.send(Ok(Box::new(instance.clone()))),
+        }
+    }
+
+    /// The change did not happen.
+    pub(super) fn failed(self, error: ChangeError) {
+        match self {
+            Self::Report(slot) => slot.answer(ReportAnswer::Again),
+            Self::Caller(reply) => reply.send(Err(error)),
+        }
+    }
+}
+
+impl Event {
+    /// It concerns an instance that is not open here.
+    pub(super) fn refuse(self, error: ChangeError) {
+        match self {
+            Self::Report(_, slot) if error == ChangeError::NotOwner => {
+                slot.answer(ReportAnswer::Again);
+            }
+            Self::Report(_, slot) => slot.answer(ReportAnswer::Stale),
+            Self::Stop(reply) | Self::Cancel(reply) | Self::Retry(reply) => reply.send(Err(error)),
+            Self::Confirmed { .. }
+            | Self::Refused { .. }
+            | Self::Invalid { .. }
+            | Self::Unreceived { .. }
+            | Self::Lost { .. } => {}
+        }
+    }
+}

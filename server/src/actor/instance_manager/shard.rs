@@ -1,0 +1,300 @@
+//! The open instances of one shard and what happens to them. Synchronous: facts come in, decisions
+//! are those of `domain`, and what is to be written, sent and told is put into the [`Outbox`], which
+//! the actor empties at the end of each letter.
+//!
+//! Invariants:
+//! 1. At most one write about an instance is under way; events that come meanwhile wait for it.
+//! 2. Nothing is sent to a worker before its claim is durable.
+//! 3. Nobody is told of a change before it is durable, except of starts.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use powerjob_common::actor::{Reply, Ticket};
+use powerjob_common::id::{AppId, InstanceId, JobId};
+use powerjob_common::instance_id::InstanceIdGenerator;
+use powerjob_common::status::InstanceStatus;
+use powerjob_common::time::{Clock, UnixMillis};
+
+use super::message::{ChangeError, StartError};
+use super::placement::Placement;
+use super::ports::shard_of;
+use super::run::{Event, Run, Waiter, Writing};
+use crate::actor::dispatcher::{Dispatch, Stop};
+use crate::actor::instance_manager::letters::RunEnded;
+use crate::domain::dispatch::WaitsFor;
+use crate::domain::fold::Change;
+use crate::live::{Event as LiveEvent, EventHub, JobTable, Ownership, WorkerTable};
+use crate::store::write::{InstanceUpdate, WriteOp};
+
+/// What a shard needs to know of its surroundings.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) jobs: JobTable,
+    pub(crate) workers: WorkerTable,
+    pub(crate) ownership: Ownership,
+    pub(crate) events: EventHub,
+    /// How long a worker may stay away before its runs are given up.
+    pub(crate) return_grace: Duration,
+}
+
+/// What a letter leads to.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// Someone waits for these.
+    pub(super) writes: Vec<(u64, WriteOp)>,
+    /// Nobody waits for these.
+    pub(super) later_writes: Vec<(u64, WriteOp)>,
+    pub(super) dispatches: Vec<Dispatch>,
+    pub(super) stops: Vec<Stop>,
+    pub(super) ended: Vec<RunEnded>,
+    /// Open instances that the store knows better.
+    pub(super) reloads: Vec<InstanceId>,
+    /// Events about instances that are not open here.
+    pub(super) strangers: Vec<(InstanceId, Event)>,
+}
+
+/// A deadline of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    /// Claim it, so that it can be sent in time.
+    Claim,
+    /// Send the claimed run.
+    Send,
+    /// It has waited long enough for a worker.
+    Grace,
+    /// Store what only memory knows.
+    Flush,
+    /// Its worker should have come back.
+    Return,
+    /// Somebody in the queues may be taken now.
+    Serve,
+}
+
+/// A call that waits until all its runs are durable.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) ids: Vec<InstanceId>,
+    pub(super) open: usize,
+    pub(super) error: Option<StartError>,
+    pub(super) reply: Reply<Result<Vec<InstanceId>, StartError>>,
+    /// Keeps the places in the queue until the answer is known.
+    pub(super) _ticket: Ticket,
+}
+
+/// The open instances of one shard.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub(super) place: usize,
+    pub(super) shards: usize,
+    pub(super) around: Surroundings,
+    pub(super) placement: Placement,
+    pub(super) ids: InstanceIdGenerator,
+    pub(super) runs: HashMap<InstanceId, Run>,
+    pub(super) starts: HashMap<u64, Start>,
+    pub(super) next_start: u64,
+    pub(super) deadlines: BinaryHeap<Reverse<(UnixMillis, Due, InstanceId)>>,
+    /// Runs that wait for workers or room, by job.
+    pub(super) queues: HashMap<JobId, VecDeque<InstanceId>>,
+    /// Runs sent and not yet confirmed, in the order of sending.
+    pub(super) unconfirmed: VecDeque<(Duration, InstanceId, u32)>,
+    /// Whether a place was given back or a worker came since the queues were last looked at.
+    pub(super) has_news: bool,
+    pub(super) outbox: Outbox,
+}
+
+impl Shard {
+    pub(super) fn new(
+        place: usize,
+        shards: usize,
+        around: Surroundings,
+        placement: Placement,
+        ids: InstanceIdGenerator,
+    ) -> Self {
+        Self {
+            place,
+            shards,
+            around,
+            placement,
+            ids,
+            runs: HashMap::new(),
+            starts: HashMap::new(),
+            next_start: 0,
+            deadlines: BinaryHeap::new(),
+            queues: HashMap::new(),
+            unconfirmed: VecDeque::new(),
+            has_news: false,
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// An id of this shard. All shards share the server ids: each takes only those that are its own.
+    pub(super) fn next_id(&mut self, now: UnixMillis) -> InstanceId {
+        loop {
+            let id = self.ids.next(now);
+            if shard_of(id, self.shards) == self.place {
+                return id;
+            }
+        }
+    }
+
+    /// Sends an event to its instance: now, after the write under way, or to the store.
+    pub(super) fn happen(&mut self, id: InstanceId, event: Event, now: UnixMillis) {
+        match self.runs.get_mut(&id) {
+            Some(run) if run.writing.is_some() => run.deferred.push(event),
+            Some(_) => self.apply(id, event, now),
+            None => self.outbox.strangers.push((id, event)),
+        }
+    }
+
+    /// Stores a change and remembers who waits for it.
+    pub(super) fn change(&mut self, id: InstanceId, change: Change, waiters: Vec<Waiter>) {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        let previous = std::mem::replace(&mut run.instance.state, change.next);
+        let (expect_status, expect_attempt) =
+            run.stored.unwrap_or((previous.status, previous.attempt));
+        let update = InstanceUpdate {
+            app_id: run.instance.app_id,
+            instance_id: id,
+            expect_status,
+            expect_attempt,
+            state: run.instance.state.clone(),
+            release_trigger_key: false,
+            ended_attempt: change.ended,
+        };
+        run.writing = Some(Writing {
+            previous: Some(previous),
+            start: None,
+            waiters,
+            stop: None,
+        });
+        let is_out = run.is_out();
+        self.outbox
+            .writes
+            .push((token(id), WriteOp::Update(Box::new(update))));
+        if !is_out {
+            self.give_back(id);
+        }
+    }
+
+    /// Gives back the places of a run that no worker has any more.
+    pub(super) fn give_back(&mut self, id: InstanceId) {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        let worker = run.worker.take();
+        if std::mem::take(&mut run.is_counted) {
+            self.placement.give_back(run.job.id, worker.as_ref());
+            self.has_news = true;
+        }
+        run.connection = None;
+        run.avoid = worker.map(|worker| worker.facts.node.clone());
+    }
+
+    /// Puts an instance at the end of the queue for workers.
+    pub(super) fn enqueue(&mut self, id: InstanceId, waits_for: WaitsFor, now: UnixMillis) {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        run.waits_for = waits_for;
+        let since = *run.waits_since.get_or_insert(now);
+        if !std::mem::replace(&mut run.is_queued, true) {
+            self.queues.entry(run.job.id).or_default().push_back(id);
+            let grace = Duration::from_millis(run.job.no_worker_grace_ms);
+            self.deadlines
+                .push(Reverse((since.after(grace).max(now), Due::Grace, id)));
+        }
+    }
+
+    pub(super) fn remind(&mut self, at: UnixMillis, due: Due, id: InstanceId) {
+        self.deadlines.push(Reverse((at, due, id)));
+    }
+
+    /// Forgets an instance; what waits for it is answered with `error`.
+    pub(super) fn forget(&mut self, id: InstanceId, error: ChangeError) {
+        self.give_back(id);
+        let Some(run) = self.runs.remove(&id) else {
+            return;
+        };
+        for event in run.deferred {
+            // Ended here while it waited: the store knows how.
+            if error == ChangeError::AlreadyFinished {
+                self.outbox.strangers.push((id, event));
+            } else {
+                event.refuse(error.clone());
+            }
+        }
+    }
+
+    /// Forgets all instances of an application that another server owns now.
+    pub(super) fn drop_app(&mut self, app_id: AppId) {
+        let ids: Vec<_> = self
+            .runs
+            .values()
+            .filter(|run| run.instance.app_id == app_id)
+            .map(|run| run.instance.instance_id)
+            .collect();
+        for id in ids {
+            if let Some(writing) = self.runs.get_mut(&id).and_then(|run| run.writing.take()) {
+                self.end_start(writing.start, Some(StartError::NotOwner));
+                for waiter in writing.waiters {
+                    waiter.failed(ChangeError::NotOwner);
+                }
+            }
+            self.forget(id, ChangeError::NotOwner);
+        }
+    }
+
+    /// One run of a call is durable, or is not because of `error`.
+    pub(super) fn end_start(&mut self, start: Option<u64>, error: Option<StartError>) {
+        let Some(number) = start else { return };
+        let Some(start) = self.starts.get_mut(&number) else {
+            return;
+        };
+        start.open -= 1;
+        if error.is_some() {
+            start.error = error;
+        }
+        if start.open == 0
+            && let Some(done) = self.starts.remove(&number)
+        {
+            done.reply.send(match done.error {
+                Some(error) => Err(error),
+                None => Ok(done.ids),
+            });
+        }
+    }
+
+    /// Shows an instance to those who watch the application.
+    pub(super) fn publish(&self, id: InstanceId) {
+        if !self.around.events.is_watched() {
+            return;
+        }
+        let Some(run) = self.runs.get(&id) else {
+            return;
+        };
+        self.around
+            .events
+            .publish(run.instance.app_id, || LiveEvent::InstanceChanged {
+                instance: Arc::new(run.instance.clone()),
+                job_name: run.job.name.as_str().into(),
+            });
+    }
+
+    /// Whether the instance waits and no write about it is under way.
+    pub(super) fn is_idle_waiting(&self, id: InstanceId) -> bool {
+        self.runs.get(&id).is_some_and(|run| {
+            run.writing.is_none() && run.instance.state.status == InstanceStatus::WaitingDispatch
+        })
+    }
+}
+
+/// The token of a write about an instance: its id, because there is at most one under way.
+pub(super) fn token(id: InstanceId) -> u64 {
+    id.0.cast_unsigned()
+}

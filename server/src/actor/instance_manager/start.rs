@@ -1,0 +1,175 @@
+//! New instances: by call, by schedule, and those that were open when the server started.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::time::Duration;
+
+use powerjob_common::actor::Ticket;
+use powerjob_common::status::{InstanceStatus, SwitchableStatus};
+use powerjob_common::time::UnixMillis;
+
+use super::letters::AdoptedRun;
+use super::message::{RunRequest, StartError, StartRuns};
+use super::placement::Placed;
+use super::run::{Run, Writing};
+use super::shard::{Due, Shard, Start, token};
+use crate::domain::dispatch::{WaitsFor, too_many_instances};
+use crate::domain::fold;
+use crate::domain::instance::{Instance, TrackerRef, Trigger};
+use crate::domain::job::JobDefinition;
+use crate::live::WorkerEntry;
+use crate::store::write::WriteOp;
+
+/// So long before its time an instance is claimed: the claim is durable by then.
+pub(super) const CLAIM_LEAD: Duration = Duration::from_millis(30);
+
+impl Shard {
+    pub(super) fn start_runs(&mut self, letter: StartRuns, ticket: Ticket, now: UnixMillis) {
+        let StartRuns { job, runs, reply } = letter;
+        let Some(epoch) = self.around.ownership.epoch(job.app_id) else {
+            return reply.send(Err(StartError::NotOwner));
+        };
+        if job.status == SwitchableStatus::Deleted {
+            return reply.send(Err(StartError::JobDeleted));
+        }
+        if runs.is_empty() {
+            return reply.send(Ok(Vec::new()));
+        }
+        let number = self.next_start;
+        self.next_start += 1;
+        let open = runs.len();
+        let mut ids = Vec::with_capacity(open);
+        for request in runs {
+            let instance = self.new_instance(&job, request, now);
+            ids.push(instance.instance_id);
+            self.insert(Run::new(instance, job.clone(), epoch), number, now);
+        }
+        let start = Start {
+            ids,
+            open,
+            error: None,
+            reply,
+            _ticket: ticket,
+        };
+        self.starts.insert(number, start);
+    }
+
+    fn new_instance(
+        &mut self,
+        job: &Arc<JobDefinition>,
+        request: RunRequest,
+        now: UnixMillis,
+    ) -> Instance {
+        Instance {
+            instance_id: self.next_id(now),
+            job_id: job.id,
+            app_id: job.app_id,
+            job_revision: job.revision,
+            trigger: Trigger::Api,
+            job_params: (!job.params.is_empty()).then(|| job.params.clone()),
+            instance_params: request.params,
+            created_at: now,
+            state: fold::waiting(now.after(Duration::from_millis(request.delay_ms))),
+        }
+    }
+
+    /// Writes a new instance: claimed already if it goes now and somebody takes it.
+    fn insert(&mut self, mut run: Run, start: u64, now: UnixMillis) {
+        if run.instance.state.expected_at <= now.after(CLAIM_LEAD) {
+            let monotonic = self.around.clock.monotonic();
+            match self.placement.place(&run.job, None, monotonic) {
+                Placed::At(worker) => claim(&mut run, worker, now),
+                Placed::Waits(reason) => run.waits_for = reason,
+                Placed::TooMany { out, max } => {
+                    run.instance.state =
+                        fold::fail(&run.instance.state, &too_many_instances(out, max), now);
+                }
+            }
+        }
+        run.writing = Some(Writing {
+            previous: None,
+            start: Some(start),
+            waiters: Vec::new(),
+            stop: None,
+        });
+        let id = run.instance.instance_id;
+        let op = WriteOp::Insert(Box::new(run.instance.clone()));
+        self.outbox.writes.push((token(id), op));
+        self.runs.insert(id, run);
+    }
+
+    /// Takes over instances that are in the store already.
+    pub(super) fn adopt(&mut self, adopted: Vec<AdoptedRun>, now: UnixMillis) {
+        for AdoptedRun {
+            instance,
+            job,
+            epoch,
+        } in adopted
+        {
+            let id = instance.instance_id;
+            if self.runs.contains_key(&id) || instance.state.status.is_finished() {
+                continue;
+            }
+            let mut run = Run::new(*instance, job, epoch);
+            run.stored = Some((run.instance.state.status, run.instance.state.attempt));
+            if run.is_out() {
+                self.placement.recount(run.job.id, None);
+                run.is_counted = true;
+                run.sent_at = self.around.clock.monotonic();
+                let deadline = now.after(self.around.return_grace);
+                self.deadlines.push(Reverse((deadline, Due::Return, id)));
+            } else if run.instance.state.attempt > 0 {
+                let cause = "see its attempts".to_owned();
+                run.waits_for = WaitsFor::Retry { cause };
+            }
+            self.runs.insert(id, run);
+            self.publish(id);
+            self.advance(id, now);
+        }
+    }
+
+    /// What an instance with a stored state does next.
+    pub(super) fn advance(&mut self, id: powerjob_common::id::InstanceId, now: UnixMillis) {
+        let Some(run) = self.runs.get(&id) else {
+            return;
+        };
+        let expected_at = run.instance.state.expected_at;
+        match run.instance.state.status {
+            InstanceStatus::WaitingDispatch => {
+                let claim_at = UnixMillis(expected_at.0 - CLAIM_LEAD.as_millis() as i64);
+                if claim_at > now {
+                    self.remind(claim_at, Due::Claim, id);
+                } else {
+                    self.claim_or_wait(id, now);
+                }
+            }
+            InstanceStatus::WaitingWorkerReceive if run.sends == 0 && run.worker.is_some() => {
+                if expected_at > now {
+                    self.remind(expected_at, Due::Send, id);
+                } else {
+                    self.send(id);
+                }
+            }
+            InstanceStatus::WaitingWorkerReceive | InstanceStatus::Running => {}
+            InstanceStatus::Failed
+            | InstanceStatus::Succeed
+            | InstanceStatus::Canceled
+            | InstanceStatus::Stopped => self.finish(id, now),
+        }
+    }
+}
+
+/// Claims a run for a worker whose place is taken.
+pub(super) fn claim(run: &mut Run, worker: WorkerEntry, now: UnixMillis) {
+    let tracker = TrackerRef {
+        node: worker.facts.node.clone(),
+        address: worker.facts.address.clone(),
+    };
+    run.instance.state = fold::claim(&run.instance.state, tracker, now);
+    run.worker = Some(worker);
+    run.is_counted = true;
+    run.connection = None;
+    run.sends = 0;
+    run.waits_since = None;
+    run.waits_for = WaitsFor::Time;
+}

@@ -1,0 +1,249 @@
+use powerjob_common::id::NodeRef;
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: UnixMillis = UnixMillis(1_000_000);
+
+fn tracker(name: &str) -> TrackerRef {
+    TrackerRef {
+        node: NodeRef {
+            node_id: name.to_owned(),
+            incarnation: 1,
+        },
+        address: format!("{name}:1"),
+    }
+}
+
+fn claimed() -> InstanceState {
+    claim(&waiting(NOW), tracker("w1"), NOW)
+}
+
+fn running() -> InstanceState {
+    match fold_report(&claimed(), &report(1, ReportedStatus::Running), 0, NOW) {
+        Folded::Noted(state) => state,
+        other => panic!("a start is noted, not {other:?}"),
+    }
+}
+
+fn report(attempt: u32, status: ReportedStatus) -> Report {
+    Report {
+        attempt,
+        status,
+        result: "r".to_owned(),
+        received_at: Some(UnixMillis(1)),
+        started_at: Some(UnixMillis(2)),
+        finished_at: (status != ReportedStatus::Running).then_some(UnixMillis(3)),
+    }
+}
+
+fn changed(folded: Folded) -> Change {
+    match folded {
+        Folded::Changed(change) => *change,
+        other => panic!("expected a change, found {other:?}"),
+    }
+}
+
+#[test]
+fn success_ends_the_instance_with_the_times_of_the_worker() {
+    let change = changed(fold_report(
+        &claimed(),
+        &report(1, ReportedStatus::Succeed),
+        3,
+        NOW,
+    ));
+    assert_eq!(change.next.status, InstanceStatus::Succeed);
+    assert_eq!(change.next.finished_at, Some(UnixMillis(3)));
+    assert_eq!(change.next.recorded_at, Some(NOW));
+    assert_eq!((change.next.running_times, change.ended), (1, None));
+}
+
+#[test]
+fn failures_are_retried_while_the_budget_lasts() {
+    let mut state = waiting(NOW);
+    let mut attempts = 0;
+    while !state.status.is_finished() {
+        let out = claim(&state, tracker("w1"), NOW);
+        attempts += 1;
+        let change = changed(fold_report(
+            &out,
+            &report(attempts, ReportedStatus::Failed),
+            2,
+            NOW,
+        ));
+        assert_eq!(change.ended.is_some(), !change.next.status.is_finished());
+        state = change.next;
+    }
+    assert_eq!((attempts, state.status), (3, InstanceStatus::Failed));
+}
+
+#[test]
+fn a_failed_attempt_waits_before_the_next() {
+    let failed = report(1, ReportedStatus::Failed);
+    let change = changed(fold_report(&running(), &failed, 1, NOW));
+    assert_eq!(change.next.expected_at, NOW.after(RETRY_DELAY));
+    assert_eq!(change.next.tracker, None);
+    let ended = change.ended.expect("another attempt follows");
+    assert_eq!(ended.status, InstanceStatus::Failed);
+    assert_eq!(ended.tracker, Some(tracker("w1")));
+}
+
+#[test]
+fn reports_of_another_attempt_are_stale() {
+    let second = claim(
+        &changed(fold_lost(&running(), 1, "x", 1, NOW)).next,
+        tracker("w2"),
+        NOW,
+    );
+    for status in [ReportedStatus::Running, ReportedStatus::Succeed] {
+        assert_eq!(
+            fold_report(&second, &report(1, status), 1, NOW),
+            Folded::Stale
+        );
+    }
+}
+
+#[test]
+fn final_states_absorb_reports() {
+    let stopped = stop(&running(), NOW).expect("it was open");
+    for status in [ReportedStatus::Running, ReportedStatus::Succeed] {
+        assert_eq!(
+            fold_report(&stopped, &report(1, status), 9, NOW),
+            Folded::Stale
+        );
+    }
+    assert_eq!(fold_lost(&stopped, 1, "x", 9, NOW), Folded::Stale);
+}
+
+#[test]
+fn a_late_success_of_an_attempt_given_up_counts() {
+    let waits = changed(fold_lost(&running(), 1, "x", 1, NOW)).next;
+    let change = changed(fold_report(
+        &waits,
+        &report(1, ReportedStatus::Succeed),
+        1,
+        NOW,
+    ));
+    assert_eq!(change.next.status, InstanceStatus::Succeed);
+    assert_eq!(
+        fold_report(&waits, &report(1, ReportedStatus::Running), 1, NOW),
+        Folded::Stale
+    );
+}
+
+#[test]
+fn a_lost_worker_uses_up_a_retry_only_if_it_had_confirmed() {
+    let lost = changed(fold_lost(&running(), 1, "worker lost: w1", 0, NOW)).next;
+    assert_eq!(lost.status, InstanceStatus::Failed);
+    assert_eq!(lost.result.as_deref(), Some("worker lost: w1"));
+    let unconfirmed = changed(fold_lost(&claimed(), 1, "worker lost: w1", 0, NOW)).next;
+    assert_eq!(unconfirmed.status, InstanceStatus::WaitingDispatch);
+    assert_eq!(unconfirmed.running_times, 0);
+}
+
+#[test]
+fn ten_unconfirmed_claims_in_a_row_are_the_end() {
+    let mut state = waiting(NOW);
+    let mut claims = 0;
+    while !state.status.is_finished() {
+        state = claim(&state, tracker("w1"), NOW);
+        claims += 1;
+        state = changed(fold_unreceived(&state, claims, "gone", NOW)).next;
+    }
+    assert_eq!((claims, state.status), (10, InstanceStatus::Failed));
+}
+
+#[test]
+fn a_refused_claim_does_not_count_at_all() {
+    let next = changed(fold_refusal(&claimed(), 1, NOW)).next;
+    assert_eq!((next.unconfirmed_claims, next.running_times), (0, 0));
+    assert_eq!(next.attempt, 1, "the fence never goes back");
+    assert_eq!(fold_refusal(&running(), 1, NOW), Folded::Stale);
+}
+
+#[test]
+fn cancel_stop_and_retry_look_at_the_state() {
+    assert!(cancel(&waiting(NOW), NOW).is_some());
+    assert!(cancel(&claimed(), NOW).is_none());
+    assert!(retry(&running(), NOW).is_none());
+    let stopped = stop(&running(), NOW).expect("it was open");
+    assert!(stop(&stopped, NOW).is_none());
+    let again = retry(&stopped, NOW).expect("it has ended");
+    assert_eq!(again.next.running_times, 0);
+    assert_eq!(again.ended, Some(stopped));
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Claim,
+    Confirm(u32),
+    Refuse(u32),
+    Unreceived(u32),
+    Lost(u32),
+    Report(u32, ReportedStatus),
+    Stop,
+    Cancel,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let attempt = 0..4_u32;
+    prop_oneof![
+        4 => Just(Step::Claim),
+        1 => attempt.clone().prop_map(Step::Confirm),
+        1 => attempt.clone().prop_map(Step::Refuse),
+        1 => attempt.clone().prop_map(Step::Unreceived),
+        1 => attempt.clone().prop_map(Step::Lost),
+        3 => (attempt, prop_oneof![
+            Just(ReportedStatus::Running),
+            Just(ReportedStatus::Failed),
+            Just(ReportedStatus::Succeed),
+            Just(ReportedStatus::Stopped),
+        ]).prop_map(|(attempt, status)| Step::Report(attempt, status)),
+        1 => Just(Step::Stop),
+        1 => Just(Step::Cancel),
+    ]
+}
+
+fn apply(state: &InstanceState, step: &Step, retries: u32) -> Option<InstanceState> {
+    let folded = match step {
+        Step::Claim if state.status == InstanceStatus::WaitingDispatch => {
+            return Some(claim(state, tracker("w1"), NOW));
+        }
+        Step::Claim => return None,
+        Step::Confirm(attempt) => fold_confirmation(state, *attempt),
+        Step::Refuse(attempt) => fold_refusal(state, *attempt, NOW),
+        Step::Unreceived(attempt) => fold_unreceived(state, *attempt, "x", NOW),
+        Step::Lost(attempt) => fold_lost(state, *attempt, "x", retries, NOW),
+        Step::Report(attempt, status) => {
+            fold_report(state, &report(*attempt, *status), retries, NOW)
+        }
+        Step::Stop => return stop(state, NOW),
+        Step::Cancel => return cancel(state, NOW),
+    };
+    match folded {
+        Folded::Unchanged | Folded::Stale => None,
+        Folded::Noted(next) => Some(next),
+        Folded::Changed(change) => Some(change.next),
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_change_is_legal(steps in prop::collection::vec(any_step(), 0..60), retries in 0..3_u32) {
+        let mut state = waiting(NOW);
+        for step in &steps {
+            let Some(next) = apply(&state, step, retries) else { continue };
+            let is_late_success = state.status == InstanceStatus::WaitingDispatch
+                && next.status == InstanceStatus::Succeed;
+            prop_assert!(
+                state.status == next.status || is_late_success || state.status.may_become(next.status),
+                "{} -> {} by {:?}", state.status, next.status, step
+            );
+            prop_assert!(!state.status.is_finished());
+            prop_assert!(next.attempt >= state.attempt);
+            prop_assert!(next.running_times <= retries + 1);
+            prop_assert!(next.unconfirmed_claims <= MAX_UNCONFIRMED_CLAIMS);
+            state = next;
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Which applications this server owns, and whether it may act at all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use powerjob_common::id::AppId;
+use powerjob_common::time::Clock;
+
+/// Owned applications with their epochs. The elector writes, all may read.
+#[derive(Debug, Clone)]
+pub struct Ownership {
+    apps: Arc<DashMap<AppId, i64>>,
+    acts_until_ms: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Ownership {
+    /// Owns nothing and may not act.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            apps: Arc::default(),
+            acts_until_ms: Arc::default(),
+            clock,
+        }
+    }
+
+    /// The epoch of an application whose open instances are loaded; `None` when it is not ours, or
+    /// not yet, or when the lease could not be renewed in time.
+    pub fn epoch(&self, app_id: AppId) -> Option<i64> {
+        if !self.may_act() {
+            return None;
+        }
+        self.apps.get(&app_id).map(|epoch| *epoch)
+    }
+
+    /// Whether the lease is safely ours.
+    pub fn may_act(&self) -> bool {
+        self.clock.monotonic().as_millis() < u128::from(self.acts_until_ms.load(Relaxed))
+    }
+
+    /// The applications that are ours.
+    pub fn apps(&self) -> Vec<AppId> {
+        self.apps.iter().map(|entry| *entry.key()).collect()
+    }
+
+    /// The lease was renewed: this server may act until `until` (monotonic).
+    pub(crate) fn extend(&self, until: Duration) {
+        let until_ms = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
+        self.acts_until_ms.fetch_max(until_ms, Relaxed);
+    }
+
+    /// The lease is lost for good.
+    pub(crate) fn end(&self) {
+        self.apps.clear();
+        self.acts_until_ms.store(0, Relaxed);
+    }
+
+    /// An application is ours and loaded.
+    pub(crate) fn enter(&self, app_id: AppId, epoch: i64) {
+        self.apps.insert(app_id, epoch);
+    }
+
+    /// An application is not ours any more.
+    pub(crate) fn leave(&self, app_id: AppId) {
+        self.apps.remove(&app_id);
+    }
+}
