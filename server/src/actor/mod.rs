@@ -1,8 +1,10 @@
 //! The actors: they collect facts, ask `domain` for a decision, store it and carry it out.
 
 pub(crate) mod dispatcher;
+pub mod elector;
 pub mod inspector;
 pub mod instance_manager;
 pub mod log_collector;
 pub mod scheduler;
+pub(crate) mod status_checker;
 pub(crate) mod timer;

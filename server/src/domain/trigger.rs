@@ -94,6 +94,25 @@ pub fn after_run(
     lifecycle.end.is_none_or(|end| next <= end).then_some(next)
 }
 
+/// The next time of a job that was changed at `now`, when its schedule stays as it was and `known`
+/// is its next time by now: the grid goes on, occurrences made ahead are made again.
+pub fn resume(
+    schedule: &Schedule,
+    lifecycle: &Lifecycle,
+    known: Option<UnixMillis>,
+    now: UnixMillis,
+) -> Option<UnixMillis> {
+    match (schedule.words(), known) {
+        (ScheduleWords::FixedRate { every_ms }, Some(known)) => {
+            let every = every_ms.max(1);
+            let steps_back = (known.0 - now.0 - 1).max(0) / every;
+            Some(UnixMillis(known.0 - steps_back * every))
+        }
+        (ScheduleWords::FixedRate { .. } | ScheduleWords::FixedDelay { .. }, known) => known,
+        _ => schedule.next_after(now, lifecycle, now),
+    }
+}
+
 /// The first time on the grid after `now`, when `missed` was the last one used.
 fn first_after_outage(
     schedule: &Schedule,
@@ -104,7 +123,7 @@ fn first_after_outage(
     let previous = match schedule.words() {
         // The grid of a fixed rate hangs on its own past: jump along it.
         ScheduleWords::FixedRate { every_ms } => {
-            let every = i64::try_from(every_ms).unwrap_or(i64::MAX).max(1);
+            let every = every_ms.max(1);
             UnixMillis(missed.0 + (now.0 - missed.0) / every * every)
         }
         _ => now,
@@ -180,6 +199,26 @@ mod tests {
             ],
             Some(86_401_500),
         );
+    }
+
+    #[test]
+    fn an_edit_keeps_the_grid_and_repeats_what_was_called_off() {
+        use TimeExpressionType::{Cron, FixedDelay, FixedRate};
+        for (kind, text, known, now, expected) in [
+            (FixedRate, "400", Some(6_300), 5_200, Some(5_500)),
+            (FixedRate, "400", Some(5_300), 5_300, Some(5_300)),
+            (FixedDelay, "400", None, 5_200, None),
+            (Cron, "* * * * * ?", Some(7_000), 5_200, Some(6_000)),
+        ] {
+            let known = known.map(UnixMillis);
+            let next = resume(
+                &schedule(kind, text),
+                &Lifecycle::ALWAYS,
+                known,
+                UnixMillis(now),
+            );
+            assert_eq!(next, expected.map(UnixMillis), "{text}");
+        }
     }
 
     #[test]

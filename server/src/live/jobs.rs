@@ -8,6 +8,7 @@ use powerjob_common::id::{AppId, JobId};
 use crate::domain::job::JobDefinition;
 
 /// The present definition of each job of an owned application. The scheduler writes, all may read.
+/// The next trigger time is that of the last save: it moves on in the store with every occurrence.
 #[derive(Debug, Clone, Default)]
 pub struct JobTable {
     jobs: Arc<DashMap<JobId, Arc<JobDefinition>>>,
@@ -30,6 +31,12 @@ impl JobTable {
     /// Forgets a job.
     pub fn remove(&self, id: JobId) {
         self.jobs.remove(&id);
+    }
+
+    /// The known jobs of an application.
+    pub fn ids_of_app(&self, app_id: AppId) -> Vec<JobId> {
+        let of_app = self.jobs.iter().filter(|job| job.app_id == app_id);
+        of_app.map(|job| job.id).collect()
     }
 
     /// Forgets all jobs of an application.

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use powerjob_common::actor::{Letter, Reply};
-use powerjob_common::id::{JobId, UserId};
+use powerjob_common::id::{AppId, JobId, UserId};
 use powerjob_common::status::SwitchableStatus;
+use powerjob_common::time::UnixMillis;
 use serde::Serialize;
 
 use crate::domain::job::{JobDefinition, JobDraft};
+use crate::store::write::WriteOutcome;
 
 /// Saves a job, new or changed; sent by `service`. Answered when the change is durable and the
 /// schedule follows it. Occurrences made ahead from an earlier definition are called off.
@@ -73,4 +75,48 @@ impl Letter for SaveJob {
 
 impl Letter for SwitchJob {
     const NAME: &'static str = "SwitchJob";
+}
+
+/// The jobs of an application that this server has just taken; sent by the elector.
+#[derive(Debug, Serialize)]
+pub(crate) struct ScheduleApp {
+    pub(crate) app_id: AppId,
+    /// The jobs with the time from which their schedules go on.
+    #[serde(skip)]
+    pub(crate) jobs: Vec<(Arc<JobDefinition>, Option<UnixMillis>)>,
+}
+
+/// The application is not ours any more; sent by the elector.
+#[derive(Debug, Serialize)]
+pub(crate) struct UnscheduleApp {
+    pub(crate) app_id: AppId,
+}
+
+/// What became of triggers; sent by the store's writer, once per commit. The token is the job.
+#[derive(Debug, Serialize)]
+pub(crate) struct TriggersCommitted {
+    #[serde(skip)]
+    pub(crate) results: Vec<(u64, WriteOutcome)>,
+}
+
+/// A job is due; sent by the timer. Carries no data.
+#[derive(Debug, Serialize)]
+pub(crate) struct JobsDue {}
+
+impl Letter for ScheduleApp {
+    const NAME: &'static str = "ScheduleApp";
+    const LIFE_CYCLE: bool = true;
+}
+
+impl Letter for UnscheduleApp {
+    const NAME: &'static str = "UnscheduleApp";
+    const LIFE_CYCLE: bool = true;
+}
+
+impl Letter for TriggersCommitted {
+    const NAME: &'static str = "TriggersCommitted";
+}
+
+impl Letter for JobsDue {
+    const NAME: &'static str = "JobsDue";
 }

@@ -1,5 +1,234 @@
 //! `server/scheduler`: finds what is due and makes its instances in time.
+//!
+//! * **Owns** the due index of the owned applications, and their job table.
+//! * **Hears** from `service` (saves, switches), the elector (applications), the store's writer
+//!   (commits), the instance managers (ends of loops), the timer.
+//! * **Tells** the writer (occurrences about a second ahead), then the instance managers.
+//! * **Survives** a restart: everything, it is in the store.
+//! * **Dies**: the process ends; whoever takes the applications over goes on.
 
 mod message;
+mod plan;
+mod save;
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use powerjob_common::actor::{Mail, Port};
+use powerjob_common::id::JobId;
+use powerjob_common::instance_id::InstanceIdGenerator;
+use powerjob_common::status::SwitchableStatus;
+use powerjob_common::time::{Clock, UnixMillis};
+use powerjob_common::time_expression::Schedule;
+
+pub(crate) use self::message::{JobsDue, ScheduleApp, TriggersCommitted, UnscheduleApp};
 pub use self::message::{SaveError, SaveJob, SwitchJob};
+use self::plan::Pending;
+pub(crate) use self::save::parse as parse_schedule;
+use crate::actor::instance_manager::{AdoptRuns, ForgetRuns, RunEnded};
+use crate::actor::timer::{Deadline, WakeTimer};
+use crate::domain::due_index::DueIndex;
+use crate::domain::job::JobDefinition;
+use crate::domain::trigger::{LOOK_AHEAD, after_run};
+use crate::live::{EventHub, JobTable, Ownership};
+use crate::store::Store;
+use crate::store::write::{CommitSink, WriteOutcome};
+
+/// Turns are at least so far apart, so that jobs due at about the same time share a transaction.
+const TURN_PAUSE: Duration = Duration::from_millis(20);
+/// After a refusal of the store nothing is tried for so long.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// Parsed schedules that are kept.
+const CACHED_SCHEDULES: usize = 20_000;
+
+/// What the scheduler needs.
+#[derive(Debug, Clone)]
+pub(crate) struct SchedulerParts {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Store,
+    pub(crate) jobs: JobTable,
+    pub(crate) ownership: Ownership,
+    pub(crate) events: EventHub,
+    /// The zone of schedules without a zone of their own.
+    pub(crate) zone: chrono_tz::Tz,
+    pub(crate) ids: InstanceIdGenerator,
+    pub(crate) timer: WakeTimer,
+    pub(crate) due: Port<JobsDue>,
+    pub(crate) committed: Port<TriggersCommitted>,
+    pub(crate) adopt: Vec<Port<AdoptRuns>>,
+    pub(crate) forget: Vec<Port<ForgetRuns>>,
+}
+
+/// See the head of the file.
+pub(crate) struct Scheduler {
+    parts: SchedulerParts,
+    index: DueIndex,
+    schedules: HashMap<JobId, (i64, Schedule)>,
+    /// Triggers whose commit is not known yet; at most one for each job.
+    pending: HashMap<JobId, Pending>,
+    /// Jobs for which the store holds no next time, whatever the index says: loops between runs.
+    loops: HashSet<JobId>,
+    sink: Arc<dyn CommitSink>,
+    deadline: Deadline,
+    not_before: UnixMillis,
+}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Scheduler({} jobs)", self.index.len())
+    }
+}
+
+/// Hands commits to the port of the scheduler.
+#[derive(Debug)]
+struct TriggerSink(Port<TriggersCommitted>);
+
+impl CommitSink for TriggerSink {
+    fn committed(&self, results: Vec<(u64, WriteOutcome)>) {
+        if let Err(refused) = self.0.tell(TriggersCommitted { results }) {
+            tracing::error!(%refused, "the scheduler did not take its commits");
+        }
+    }
+}
+
+impl Scheduler {
+    pub(crate) fn new(parts: SchedulerParts) -> Self {
+        let due = parts.due.clone();
+        let deadline = parts.timer.deadline(move || {
+            if let Err(refused) = due.tell(JobsDue {}) {
+                tracing::error!(%refused, "the scheduler did not take its deadline");
+            }
+        });
+        Self {
+            index: DueIndex::default(),
+            schedules: HashMap::new(),
+            pending: HashMap::new(),
+            loops: HashSet::new(),
+            sink: Arc::new(TriggerSink(parts.committed.clone())),
+            deadline,
+            not_before: UnixMillis(0),
+            parts,
+        }
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.parts.clock.now()
+    }
+
+    /// Sets the timer to the moment at which the next job is to be looked at.
+    fn set_deadline(&self) {
+        let look_ahead = LOOK_AHEAD.as_millis() as i64;
+        let at = self
+            .index
+            .first()
+            .map(|first| UnixMillis(first.0 - look_ahead).max(self.not_before));
+        self.deadline.set(at);
+    }
+
+    /// The parsed schedule of a job; `None` when the store holds one that cannot be read.
+    fn schedule(&mut self, job: &JobDefinition) -> Option<Schedule> {
+        if let Some((revision, schedule)) = self.schedules.get(&job.id)
+            && *revision == job.revision
+        {
+            return Some(schedule.clone());
+        }
+        match save::parse(&job.schedule, self.parts.zone) {
+            Ok(schedule) => {
+                if self.schedules.len() >= CACHED_SCHEDULES {
+                    self.schedules.clear();
+                }
+                self.schedules
+                    .insert(job.id, (job.revision, schedule.clone()));
+                Some(schedule)
+            }
+            Err(error) => {
+                tracing::error!(job_id = %job.id, %error, "the job's schedule cannot be read");
+                None
+            }
+        }
+    }
+}
+
+impl Actor for Scheduler {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(0); // the port counts
+    }
+}
+
+impl Handler<Mail<ScheduleApp>> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<ScheduleApp>, _ctx: &mut Self::Context) {
+        let (ScheduleApp { app_id, jobs }, _ticket) = mail.open();
+        tracing::info!(%app_id, job_count = jobs.len(), "scheduling an application");
+        for (job, next) in jobs {
+            if job.next_trigger_at.is_none() {
+                self.loops.insert(job.id);
+            }
+            self.index.set(job.id, next);
+        }
+        self.set_deadline();
+    }
+}
+
+impl Handler<Mail<UnscheduleApp>> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<UnscheduleApp>, _ctx: &mut Self::Context) {
+        let (UnscheduleApp { app_id }, _ticket) = mail.open();
+        for job_id in self.parts.jobs.ids_of_app(app_id) {
+            self.index.set(job_id, None);
+            self.schedules.remove(&job_id);
+            self.loops.remove(&job_id);
+        }
+        self.parts.jobs.remove_app(app_id);
+        self.set_deadline();
+    }
+}
+
+impl Handler<Mail<JobsDue>> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<JobsDue>, _ctx: &mut Self::Context) {
+        let (JobsDue {}, _ticket) = mail.open();
+        let now = self.now();
+        if now >= self.not_before {
+            self.make_occurrences(now);
+        }
+        self.set_deadline();
+    }
+}
+
+impl Handler<Mail<TriggersCommitted>> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<TriggersCommitted>, ctx: &mut Self::Context) {
+        let (TriggersCommitted { results }, _ticket) = mail.open();
+        self.take_commits(results, ctx);
+        self.set_deadline();
+    }
+}
+
+impl Handler<Mail<RunEnded>> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<RunEnded>, _ctx: &mut Self::Context) {
+        let (RunEnded { job_id, ended_at }, _ticket) = mail.open();
+        let Some(job) = self.parts.jobs.get(job_id) else {
+            return;
+        };
+        let is_waiting = self.index.get(job_id).is_some() || self.pending.contains_key(&job_id);
+        if is_waiting || job.status != SwitchableStatus::Enable {
+            return;
+        }
+        if let Some(schedule) = self.schedule(&job) {
+            let next = after_run(&schedule, &job.schedule.lifecycle, ended_at);
+            self.index.set(job_id, next);
+            self.set_deadline();
+        }
+    }
+}
