@@ -296,3 +296,7 @@ impl ProcessorTracker {
         limit.checked_sub(ran).filter(|left| !left.is_zero())
     }
 }
+
+#[cfg(test)]
+#[path = "processor_tracker_tests.rs"]
+mod tests;

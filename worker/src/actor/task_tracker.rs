@@ -29,6 +29,7 @@ use super::letters::{
 };
 use crate::domain::RunKey;
 use crate::domain::ending::CancelReason;
+use crate::domain::inventory;
 use crate::domain::outbox::{FrameLimits, Outbox};
 use crate::domain::request::{self, Wanted};
 use crate::domain::task_table::{Limits, Settled, TaskTable};
@@ -39,8 +40,6 @@ use crate::store::Spool;
 
 /// How soon reports that the server could not store are repeated.
 const REPEAT_INTERVAL: Duration = Duration::from_millis(200);
-/// Items of one part of an inventory.
-const INVENTORY_PART: usize = 2_000;
 const FRAME_LIMITS: FrameLimits = FrameLimits {
     frames: 8,
     items: 2_048,
@@ -399,19 +398,7 @@ impl TaskTracker {
                 finished.push(report.clone());
             }
         }
-        let parts = running
-            .len()
-            .max(finished.len())
-            .div_ceil(INVENTORY_PART)
-            .max(1);
-        let (mut running, mut finished) = (running.into_iter(), finished.into_iter());
-        (1..=parts)
-            .map(|part| WorkerInventory {
-                running: running.by_ref().take(INVENTORY_PART).collect(),
-                finished: finished.by_ref().take(INVENTORY_PART).collect(),
-                is_last: part == parts,
-            })
-            .collect()
+        inventory::split(running, finished)
     }
 
     fn publish_load(&self) {
@@ -426,3 +413,7 @@ impl TaskTracker {
         });
     }
 }
+
+#[cfg(test)]
+#[path = "task_tracker_tests.rs"]
+mod tests;

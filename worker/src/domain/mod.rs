@@ -1,6 +1,7 @@
 //! The decisions of a worker: no clock, no sockets, no actors.
 
 pub(crate) mod ending;
+pub(crate) mod inventory;
 pub(crate) mod log_book;
 pub(crate) mod outbox;
 pub(crate) mod request;

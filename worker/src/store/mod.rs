@@ -6,6 +6,8 @@ mod segments;
 mod spool;
 
 pub(crate) use home::Home;
+#[cfg(test)]
+pub(crate) use record::tests::report as report_of;
 pub(crate) use spool::{OnDurable, Spool, SpoolOpening};
 
 /// Why the folder of a worker cannot be used.
