@@ -1,17 +1,34 @@
 //! Who owns what: the lease of this server and its applications.
 //!
 //! Invariants:
-//! 1. A lease row has at most one living owner; taking it over raises its epoch.
-//! 2. An assignment belongs to one server; every change of owner raises its epoch.
+//! 1. A lease row has at most one living owner; every taking raises its epoch above all others.
+//! 2. An assignment belongs to one life of one server; every change of owner raises its epoch.
 //! 3. The holder stops acting at [`Renewal::sent_at`] + time to live - margin of its own monotonic
 //!    clock: before anyone else can have taken over.
+//!
+//! With SQLite the lock on the file proves that every other owner is dead: nothing has to expire, and
+//! a renewal only looks whether the row is still ours.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use powerjob_common::id::{AppId, NodeRef};
+use powerjob_common::time::UnixMillis;
+use tokio::sync::oneshot;
 
+use super::dialect::id_list;
+use super::fence::Fence;
+use super::sql::{Columns, Sql, date_text};
 use super::{Error, Store};
+
+/// Server ids of the instance id layout (14 bits).
+const SERVER_IDS: u16 = 1 << 14;
+/// How long a Java server counts as alive after its last heartbeat (three of its periods).
+const FOREIGN_LIFE: Duration = Duration::from_secs(45);
+/// How often the row that Java servers read is refreshed.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// Where the server id after the last block is kept, so that a restart does not use the same ones.
+const NEXT_SERVER_ID: &str = "next_server_id";
 
 /// What a server asks for at its start.
 #[derive(Debug, Clone)]
@@ -48,20 +65,43 @@ pub trait LeaseWatch: Send + Sync + 'static {
 /// The lease of this server. The writer refuses batches once it is lost.
 #[derive(Debug, Clone)]
 pub struct ServerLease {
+    store: Store,
+    request: Arc<LeaseRequest>,
     epoch: i64,
     first_server_id: u16,
-    server_ids: u16,
     acquired: Renewal,
 }
 
 impl Store {
-    /// Takes the lease of this node.
+    /// Takes the lease of this node; one transaction. What an earlier life of the node still sends
+    /// is fenced from then on.
     ///
     /// # Errors
-    /// [`Error::InUse`] while another life of the node, or a Java server, is alive.
+    /// [`Error::InUse`] while a Java server is alive on the same database.
     pub async fn acquire_lease(&self, request: LeaseRequest) -> Result<ServerLease, Error> {
-        let _ = request;
-        super::pending()
+        let request = Arc::new(LeaseRequest {
+            server_ids: request.server_ids.clamp(1, 256),
+            ..request
+        });
+        let sent_at = self.inner.clock.monotonic();
+        let now = self.now();
+        let wanted = Arc::clone(&request);
+        let (epoch, first_server_id) = self
+            .write(async move |sql: Sql| acquire(&sql, &wanted, now).await)
+            .await?;
+        self.inner.fence.set(Fence {
+            node_id: request.node.node_id.clone(),
+            server_epoch: epoch,
+            apps: std::collections::HashMap::new(),
+        });
+        let acquired = Renewal { sent_at };
+        Ok(ServerLease {
+            store: self.clone(),
+            request,
+            epoch,
+            first_server_id,
+            acquired,
+        })
     }
 }
 
@@ -74,7 +114,7 @@ impl ServerLease {
     /// The block of server ids for [`powerjob_common::instance_id::InstanceIdGenerator`]: first and
     /// number.
     pub fn server_ids(&self) -> (u16, u16) {
-        (self.first_server_id, self.server_ids)
+        (self.first_server_id, self.request.server_ids)
     }
 
     /// When the lease was taken.
@@ -87,29 +127,278 @@ impl ServerLease {
     /// # Errors
     /// [`Error::Fenced`] when the lease is lost.
     pub async fn renew(&self) -> Result<Renewal, Error> {
-        super::pending()
+        let sent_at = self.store.inner.clock.monotonic();
+        let (node, epoch) = (self.request.node.node_id.clone(), self.epoch);
+        let is_ours = async move |sql: Sql| {
+            let text = "select count(*) from {pj_server_lease} where node_id = ? and epoch = ?";
+            sql.value::<i64>(text, vec![node.into(), epoch.into()])
+                .await
+        };
+        match self.store.read(is_ours).await? {
+            0 => Err(Error::Fenced),
+            _ => Ok(Renewal { sent_at }),
+        }
     }
 
-    /// Renews every `every` on a thread and a connection of its own until the handle drops.
+    /// Renews every `every` on a thread of its own until the handle drops.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the thread can not be started.
     pub fn keep(&self, every: Duration, watch: Arc<dyn LeaseWatch>) -> Result<LeaseKeeper, Error> {
-        let _ = (every, watch);
-        super::pending()
+        let (stop, stopped) = oneshot::channel();
+        let lease = self.clone();
+        let unavailable = |error: std::io::Error| Error::Unavailable(error.to_string());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(unavailable)?;
+        std::thread::Builder::new()
+            .name("store-lease".to_owned())
+            .spawn(move || runtime.block_on(lease.keep_renewing(every, watch, stopped)))
+            .map_err(unavailable)?;
+        Ok(LeaseKeeper { _stop: stop })
+    }
+
+    async fn keep_renewing(
+        &self,
+        every: Duration,
+        watch: Arc<dyn LeaseWatch>,
+        mut stopped: oneshot::Receiver<()>,
+    ) {
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut beat_at = self.acquired.sent_at;
+        loop {
+            tokio::select! {
+                _ = &mut stopped => return,
+                _ = ticks.tick() => {}
+            }
+            let renewed = self.renew().await;
+            let is_lost = renewed == Err(Error::Fenced);
+            watch.renewed(renewed);
+            if is_lost {
+                return;
+            }
+            let now = self.store.inner.clock.monotonic();
+            if now.saturating_sub(beat_at) >= HEARTBEAT_EVERY {
+                beat_at = now;
+                self.beat().await;
+            }
+        }
+    }
+
+    /// Refreshes what others read about this server; nobody's life depends on it.
+    async fn beat(&self) {
+        let (request, epoch, now) = (Arc::clone(&self.request), self.epoch, self.store.now());
+        let beat = async move |sql: Sql| {
+            let text = "update {pj_server_lease} set expires_at = {now_ms} + ? \
+                where node_id = ? and epoch = ?";
+            let node = request.node.node_id.as_str();
+            sql.execute(
+                text,
+                vec![span_ms(request.ttl).into(), node.into(), epoch.into()],
+            )
+            .await?;
+            mirror_server(&sql, host(&request.address), now).await
+        };
+        if let Err(error) = self.store.write(beat).await {
+            tracing::warn!(%error, "could not refresh the row of this server");
+        }
     }
 
     /// Takes every application that has no living owner; returns only those newly taken. Safe to
     /// repeat; call it at start, after an application was made, and from time to time.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when the lease is lost.
     pub async fn claim_apps(&self) -> Result<Vec<Assignment>, Error> {
-        super::pending()
+        let (request, epoch) = (Arc::clone(&self.request), self.epoch);
+        let owned = self
+            .store
+            .write(async move |sql: Sql| claim_apps(&sql, &request, epoch).await)
+            .await?;
+        let fence = &self.store.inner.fence;
+        let known = fence
+            .get()
+            .map(|fence| fence.apps.clone())
+            .unwrap_or_default();
+        fence.set(Fence {
+            node_id: self.request.node.node_id.clone(),
+            server_epoch: self.epoch,
+            apps: owned
+                .iter()
+                .map(|owned| (owned.app_id, owned.epoch))
+                .collect(),
+        });
+        Ok(owned
+            .into_iter()
+            .filter(|owned| known.get(&owned.app_id) != Some(&owned.epoch))
+            .collect())
     }
 
-    /// Gives everything back, so that another server need not wait for the end of the lease.
+    /// Gives everything back, so that another server need not wait for the end of the lease. What is
+    /// still written afterwards is fenced.
     pub async fn release(&self) -> Result<(), Error> {
-        super::pending()
+        let (request, epoch) = (Arc::clone(&self.request), self.epoch);
+        self.store
+            .write(async move |sql: Sql| release(&sql, &request, epoch).await)
+            .await
     }
 }
 
 /// Renews until it drops.
 #[derive(Debug)]
 pub struct LeaseKeeper {
-    _stop: (),
+    _stop: oneshot::Sender<()>,
+}
+
+async fn acquire(sql: &Sql, request: &LeaseRequest, now: UnixMillis) -> Result<(i64, u16), Error> {
+    refuse_foreign_server(sql, host(&request.address), now).await?;
+    let epoch: i64 = sql
+        .value(
+            "select coalesce(max(epoch), 0) + 1 from {pj_server_lease}",
+            Vec::new(),
+        )
+        .await?;
+    let assigned: i64 = sql
+        .value(
+            "select coalesce(max(server_epoch), 0) + 1 from {pj_app_assignment}",
+            Vec::new(),
+        )
+        .await?;
+    let epoch = epoch.max(assigned);
+    let first_server_id = next_server_ids(sql, request.server_ids).await?;
+    // The lock on the file proves that all of them are dead.
+    sql.execute("delete from {pj_server_lease}", Vec::new())
+        .await?;
+    let text = "insert into {pj_server_lease} (node_id, incarnation, epoch, expires_at, address, \
+        ip, first_server_id, server_ids, acquired_at) \
+        values (?, ?, ?, {now_ms} + ?, ?, ?, ?, ?, {now_ms})";
+    let values = vec![
+        request.node.node_id.as_str().into(),
+        request.node.incarnation.cast_signed().into(),
+        epoch.into(),
+        span_ms(request.ttl).into(),
+        request.address.as_str().into(),
+        host(&request.address).into(),
+        i64::from(first_server_id).into(),
+        i64::from(request.server_ids).into(),
+    ];
+    sql.execute(text, values).await?;
+    mirror_server(sql, host(&request.address), now).await?;
+    Ok((epoch, first_server_id))
+}
+
+/// A Java server would schedule the same jobs: no live mixing on one database.
+async fn refuse_foreign_server(sql: &Sql, own_ip: &str, now: UnixMillis) -> Result<(), Error> {
+    let alive_since = UnixMillis(now.0.saturating_sub(span_ms(FOREIGN_LIFE)));
+    let text = "select ip from {server_info} where gmt_modified > ? and ip <> ? \
+        and ip not in (select ip from {pj_server_lease})";
+    let row = sql
+        .row(text, vec![date_text(alive_since).into(), own_ip.into()])
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let ip = Columns::of(&row).text()?;
+    Err(Error::InUse(format!(
+        "a server of the Java product is alive at {ip}; stop it first"
+    )))
+}
+
+/// The next block of server ids, round and round: a restart never repeats the ids of the life
+/// before, even if its clock ran ahead.
+async fn next_server_ids(sql: &Sql, count: u16) -> Result<u16, Error> {
+    let row = sql
+        .row(
+            "select value from {pj_meta} where name = ?",
+            vec![NEXT_SERVER_ID.into()],
+        )
+        .await?;
+    let next = match row {
+        Some(row) => Columns::of(&row).text()?.parse::<u16>().unwrap_or(0),
+        None => 0,
+    };
+    let first = if next > SERVER_IDS - count { 0 } else { next };
+    super::meta::set(sql, NEXT_SERVER_ID, &(first + count).to_string()).await?;
+    Ok(first)
+}
+
+async fn claim_apps(
+    sql: &Sql,
+    request: &LeaseRequest,
+    epoch: i64,
+) -> Result<Vec<Assignment>, Error> {
+    let node = request.node.node_id.as_str();
+    let ours = sql
+        .row(
+            "select epoch from {pj_server_lease} where node_id = ? and epoch = ?",
+            vec![node.into(), epoch.into()],
+        )
+        .await?;
+    ours.ok_or(Error::Fenced)?;
+    let text = "insert into {pj_app_assignment} (app_id, shard, node_id, server_epoch, epoch) \
+        select a.id, 0, ?, ?, 1 from {app_info} a where not exists ( \
+        select 1 from {pj_app_assignment} o where o.app_id = a.id and o.shard = 0)";
+    sql.execute(text, vec![node.into(), epoch.into()]).await?;
+    let text = "update {pj_app_assignment} set epoch = epoch + 1, node_id = ?, server_epoch = ? \
+        where not exists (select 1 from {pj_server_lease} l where l.node_id = {pj_app_assignment}.node_id \
+        and l.epoch = {pj_app_assignment}.server_epoch)";
+    sql.execute(text, vec![node.into(), epoch.into()]).await?;
+    let text = "select app_id, epoch from {pj_app_assignment} \
+        where node_id = ? and server_epoch = ? and app_id in (select id from {app_info})";
+    let rows = sql.rows(text, vec![node.into(), epoch.into()]).await?;
+    let owned = rows.iter().map(|row| {
+        let mut columns = Columns::of(row);
+        Ok(Assignment {
+            app_id: AppId(columns.number()?),
+            epoch: columns.number()?,
+        })
+    });
+    let owned = owned.collect::<Result<Vec<_>, Error>>()?;
+    let text = "update {app_info} set current_server = ? where id in {ids} \
+        and coalesce(current_server, '') <> ?";
+    let (address, ids) = (
+        request.address.as_str(),
+        id_list(owned.iter().map(|own| own.app_id.0)),
+    );
+    sql.execute(text, vec![address.into(), ids, address.into()])
+        .await?;
+    Ok(owned)
+}
+
+async fn release(sql: &Sql, request: &LeaseRequest, epoch: i64) -> Result<(), Error> {
+    let node = request.node.node_id.as_str();
+    let text = "delete from {pj_server_lease} where node_id = ? and epoch = ?";
+    let deleted = sql.execute(text, vec![node.into(), epoch.into()]).await?;
+    if deleted > 0 {
+        let text = "delete from {server_info} where ip = ?";
+        sql.execute(text, vec![host(&request.address).into()])
+            .await?;
+    }
+    Ok(())
+}
+
+/// The row by which servers of the Java product would see this one.
+async fn mirror_server(sql: &Sql, ip: &str, now: UnixMillis) -> Result<(), Error> {
+    let date = date_text(now);
+    let text = "update {server_info} set gmt_modified = ? where ip = ?";
+    let updated = sql
+        .execute(text, vec![date.as_str().into(), ip.into()])
+        .await?;
+    if updated == 0 {
+        let text = "insert into {server_info} (gmt_create, gmt_modified, ip) values (?, ?, ?)";
+        sql.execute(
+            text,
+            vec![date.as_str().into(), date.as_str().into(), ip.into()],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+fn host(address: &str) -> &str {
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
+}
+
+fn span_ms(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }

@@ -195,7 +195,3 @@ fn check_prefix(prefix: &str) -> Result<(), Error> {
 fn ended(error: tokio::task::JoinError) -> Error {
     Error::Unavailable(format!("the operation ended early: {error}"))
 }
-
-fn pending<T>() -> Result<T, Error> {
-    Err(Error::Unavailable("this part is not built yet".to_owned()))
-}

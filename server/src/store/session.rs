@@ -5,7 +5,11 @@ use powerjob_common::secret::Secret;
 use powerjob_common::time::UnixMillis;
 
 use super::account::{Account, Grant};
+use super::sql::{Columns, Sql};
 use super::{Error, Store};
+
+/// `pj_secret.kind` of the cluster's own keys.
+const KIND_SIGNING: &str = "signing";
 
 /// A session to be kept.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +31,24 @@ pub struct Session {
 impl Store {
     /// Keeps a session; removes expired ones on the way.
     pub async fn create_session(&self, session: NewSession) -> Result<(), Error> {
-        let _ = session;
-        super::pending()
+        let now = self.now();
+        self.write(async move |sql: Sql| {
+            sql.execute(
+                "delete from {pj_session} where expires_at <= ?",
+                vec![now.0.into()],
+            )
+            .await?;
+            let text = "insert into {pj_session} (fingerprint, user_id, created_at, expires_at) \
+                values (?, ?, ?, ?)";
+            let values = vec![
+                hexadecimal(&session.fingerprint).into(),
+                session.user_id.0.into(),
+                now.0.into(),
+                session.expires_at.0.into(),
+            ];
+            sql.execute(text, values).await.map(drop)
+        })
+        .await
     }
 
     /// The session of a token, if it is valid at `now` and its account is enabled.
@@ -37,14 +57,34 @@ impl Store {
         fingerprint: [u8; 32],
         now: UnixMillis,
     ) -> Result<Option<Session>, Error> {
-        let _ = (fingerprint, now);
-        super::pending()
+        self.read(async move |sql: Sql| {
+            let text =
+                "select user_id, expires_at from {pj_session} where fingerprint = ? and expires_at > ?";
+            let row = sql.row(text, vec![hexadecimal(&fingerprint).into(), now.0.into()]).await?;
+            let Some(row) = row else { return Ok(None) };
+            let mut columns = Columns::of(&row);
+            let user_id = UserId(columns.number()?);
+            let expires_at = columns.instant()?.unwrap_or_default();
+            let account = match super::account::load(&sql, user_id).await {
+                Ok(account) if account.is_enabled => account,
+                Ok(_) | Err(Error::NotFound { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let grants = super::account::grants_of(&sql, user_id).await?;
+            Ok(Some(Session { account, grants, expires_at }))
+        })
+        .await
     }
 
     /// Ends a session; one that is unknown is as good as ended.
     pub async fn delete_session(&self, fingerprint: [u8; 32]) -> Result<(), Error> {
-        let _ = fingerprint;
-        super::pending()
+        self.write(async move |sql: Sql| {
+            let text = "delete from {pj_session} where fingerprint = ?";
+            sql.execute(text, vec![hexadecimal(&fingerprint).into()])
+                .await
+                .map(drop)
+        })
+        .await
     }
 
     /// The cluster's key of a purpose (e.g. `session`, `ticket`, `resume`): `fresh` is stored if
@@ -54,7 +94,35 @@ impl Store {
         purpose: String,
         fresh: Secret<String>,
     ) -> Result<Secret<String>, Error> {
-        let _ = (purpose, fresh);
-        super::pending()
+        let now = self.now();
+        self.write(async move |sql: Sql| {
+            let text = "select value from {pj_secret} where kind = ? and name = ?";
+            let found = sql
+                .row(text, vec![KIND_SIGNING.into(), purpose.as_str().into()])
+                .await?;
+            if let Some(row) = found {
+                return Ok(Secret::new(Columns::of(&row).text()?));
+            }
+            let text = "insert into {pj_secret} (kind, owner, name, value, created_at) \
+                values (?, 0, ?, ?, ?)";
+            let values = vec![
+                KIND_SIGNING.into(),
+                purpose.as_str().into(),
+                fresh.expose().as_str().into(),
+                now.0.into(),
+            ];
+            sql.execute(text, values).await?;
+            Ok(fresh)
+        })
+        .await
     }
+}
+
+/// Bytes as text of the digits 0 to f.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
 }

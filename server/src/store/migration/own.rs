@@ -1,4 +1,4 @@
-//! Our additions: nullable columns on two tables of the reference, and tables of our own.
+//! Our additions: nullable columns on tables of the reference, and tables of our own.
 //!
 //! The Java product can still insert into its tables: every column of ours is nullable.
 
@@ -148,6 +148,7 @@ const TABLES: &[Table] = &[
 ];
 
 pub(super) async fn create(manager: &SchemaManager<'_>, names: &Names) -> Result<(), DbErr> {
+    add_columns(manager, names, "app_info", &[("pj_created_at", Long)]).await?;
     add_columns(manager, names, "job_info", JOB_COLUMNS).await?;
     add_columns(manager, names, "instance_info", INSTANCE_COLUMNS).await?;
     for table in TABLES {
