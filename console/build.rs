@@ -17,7 +17,10 @@ fn main() -> io::Result<()> {
     } else {
         // A watched path that is missing would rebuild every time. The build of the console
         // touches this file when it is done (scripts/compress.mjs).
-        println!("cargo::rerun-if-changed={}", web.join("package.json").display());
+        println!(
+            "cargo::rerun-if-changed={}",
+            web.join("package.json").display()
+        );
         String::from("&[]")
     };
     fs::write(PathBuf::from(variable("OUT_DIR")?).join("assets.rs"), table)

@@ -68,7 +68,12 @@ mod tests {
     #[test]
     fn only_hashed_names_are_kept_for_ever() {
         for asset in ASSETS {
-            assert_eq!(asset.immutable, asset.path.starts_with("assets/"), "{}", asset.path);
+            assert_eq!(
+                asset.immutable,
+                asset.path.starts_with("assets/"),
+                "{}",
+                asset.path
+            );
             assert!(asset.etag.starts_with('"') && asset.etag.ends_with('"'));
         }
         assert!(index().is_none_or(|page| !page.immutable));
@@ -79,7 +84,12 @@ mod tests {
         for asset in ASSETS {
             let Some(gzip) = asset.gzip else { continue };
             assert!(gzip.len() < asset.bytes.len(), "{}", asset.path);
-            assert_eq!(gzip.get(..2), Some([0x1f, 0x8b].as_slice()), "{}", asset.path);
+            assert_eq!(
+                gzip.get(..2),
+                Some([0x1f, 0x8b].as_slice()),
+                "{}",
+                asset.path
+            );
         }
     }
 }

@@ -17,7 +17,7 @@ function* files(folder) {
 const root = process.argv[2] ?? "dist";
 let plain = 0;
 let packed = 0;
-for (const path of [...files(root)]) {
+for (const path of files(root)) {
   if (!COMPRESSIBLE.test(path)) continue;
   const bytes = readFileSync(path);
   const gzip = gzipSync(bytes, { level: 9 });

@@ -1,5 +1,5 @@
 import { type ReactNode, Suspense, lazy } from "react";
-import { Redirect, Route, Router, Switch } from "wouter";
+import { Redirect, Route, Router, Switch, useLocation, useSearch } from "wouter";
 import { guarded } from "../data/guard";
 import { type SessionState, SessionProvider, useSession } from "../data/session";
 import type { Dictionary } from "../i18n/en";
@@ -61,9 +61,10 @@ function Root(): ReactNode {
 }
 
 function SignedOut({ reason }: { reason: string | undefined }): ReactNode {
-  const { pathname, search } = window.location;
-  if (pathname === paths.login) return <LoginPage />;
-  const wanted = pathname === "/" ? undefined : pathname + search;
+  const [path] = useLocation();
+  const search = useSearch();
+  if (path === paths.login) return <LoginPage />;
+  const wanted = path === "/" ? undefined : search === "" ? path : `${path}?${search}`;
   const query = new URLSearchParams();
   if (wanted !== undefined) query.set("to", wanted);
   if (reason !== undefined) query.set("reason", reason);

@@ -121,7 +121,7 @@ function useEntries(app: App | undefined, text: string): Entry[] {
   const words = wanted.toLowerCase().split(/\s+/);
   return entries
     .filter((entry) => {
-      const haystack = `${entry.text} ${entry.note ?? ""}`.toLowerCase();
+      const haystack = entry.text.toLowerCase();
       return entry.always === true || words.every((word) => haystack.includes(word));
     })
     .slice(0, MOST);

@@ -1,5 +1,5 @@
 export const runs = {
-  "act.CANCEL": "Cancel",
+  "act.CANCEL": "Cancel run",
   "act.CANCEL.done": "Canceled {id}.",
   "act.CANCEL.text": "This run has not started. It is called off:",
   "act.RETRY": "Retry",

@@ -124,7 +124,7 @@ function AppCard({ app, onEdit, onSecret, onGone, onTag }: CardProps): ReactNode
   const relative = useRelative();
   const { health } = app;
   const numbers = [
-    { text: t("apps.workers"), value: health.workersOnline, href: paths.workers(app.id), tone: health.workersOnline === 0 ? "warn" : "" },
+    { text: t("apps.workers"), value: health.workersOnline, href: paths.workers(app.id), tone: healthOf(health) === "warn" ? "warn" : "" },
     { text: t("apps.open"), value: health.openInstances, href: paths.instances(app.id, "?status=OPEN"), tone: "" },
     { text: t("apps.failed"), value: health.failedLastDay, href: paths.instances(app.id, "?status=FAILED&range=24h"), tone: health.failedLastDay > 0 ? "bad" : "" },
     { text: t("apps.succeeded"), value: health.succeededLastDay, href: paths.instances(app.id, "?status=SUCCEED&range=24h"), tone: "" },

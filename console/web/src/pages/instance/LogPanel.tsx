@@ -47,7 +47,7 @@ export function LogPanel({ instanceId, generation, attempts }: Props): ReactNode
           ))}
         </select>
         <SearchInput value={query} placeholder={t("log.search")} onChange={setQuery} testId="log-search" />
-        <span className="dim num">{t("log.lines", { shown: rows.length, n: log.lines.length })}</span>
+        <span className="dim num">{t("log.lines", { shown: rows.filter((row) => row.isFirst).length, n: log.lines.length })}</span>
         <span className="grow" />
         {log.waiting > 0 && <span className="dim">{t("live.news", { n: log.waiting })}</span>}
         {!log.isComplete && (

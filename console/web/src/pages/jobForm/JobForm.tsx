@@ -17,6 +17,7 @@ import { JsonView } from "./JsonView";
 import { ScheduleSection } from "./ScheduleSection";
 import { type FormContext, FormProvider } from "./context";
 import { draftErrors } from "./draft";
+import { scheduleErrors, useScheduleCheck } from "./useScheduleCheck";
 import { BasicsSection, LimitSection, PlaceSection, WorkSection } from "./sections";
 
 interface Props {
@@ -66,11 +67,14 @@ export function JobForm({ first, job, workers, onReload }: Props): ReactNode {
     }),
   );
 
-  const own: FieldError[] = isTried ? draftErrors(draft, t) : [];
+  const check = useScheduleCheck(draft.schedule);
+  const wrong = [...draftErrors(draft, t), ...scheduleErrors(check)];
+  const own: FieldError[] = isTried ? wrong : [];
   const errors = [...own, ...(error?.fields ?? [])];
   const context: FormContext = {
     draft,
     workers,
+    check,
     set: (change) => setDraft((old) => ({ ...old, ...change })),
     setSchedule: (change) =>
       setDraft((old) => ({ ...old, schedule: { ...old.schedule, ...change } })),
@@ -80,7 +84,7 @@ export function JobForm({ first, job, workers, onReload }: Props): ReactNode {
   const save = async (isForced: boolean): Promise<void> => {
     setTried(true);
     setError(undefined);
-    if (draftErrors(draft, t).length > 0) {
+    if (wrong.length > 0) {
       setView("form");
       showFirstError(form.current);
       return;

@@ -16,7 +16,8 @@ export default function JobFormPage({ jobId }: { jobId?: string }): ReactNode {
   const t = useT();
   const app = useApp();
   const { write } = useRights();
-  const source = jobId ?? new URLSearchParams(useSearch()).get("copy") ?? undefined;
+  const search = useSearch();
+  const source = jobId ?? new URLSearchParams(search).get("copy") ?? undefined;
   const isWrong = source !== undefined && !isId(source);
   const job = useResource(isWrong ? undefined : source, (signal) => api.job(source ?? "", signal));
   const workers = useResource(`workers/${app.id}`, (signal) => api.workers(app.id, signal));

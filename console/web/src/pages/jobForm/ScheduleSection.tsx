@@ -10,7 +10,6 @@ import { DailyEditor } from "./DailyEditor";
 import { SchedulePreview } from "./SchedulePreview";
 import { useForm } from "./context";
 import { Section } from "./sections";
-import { useScheduleCheck } from "./useScheduleCheck";
 
 const TYPES = ["CRON", "FIXED_RATE", "FIXED_DELAY", "DAILY_TIME_INTERVAL", "API", "WORKFLOW"] as const;
 
@@ -33,11 +32,10 @@ export function zones(): string[] {
 export function ScheduleSection(): ReactNode {
   const t = useT();
   const word = useWord();
-  const { draft, setSchedule, errorsOf } = useForm();
+  const { draft, setSchedule, errorsOf, check } = useForm();
   const { schedule } = draft;
   // coming back to a type brings back what was typed for it
   const written = useRef<Record<string, string>>({});
-  const check = useScheduleCheck(schedule);
 
   const chooseType = (value: string): void => {
     const type = TYPES.find((candidate) => candidate === value) ?? "CRON";

@@ -1,5 +1,6 @@
 import { createContext, useContext } from "react";
 import type { JobInput, Worker } from "../../api/types";
+import type { Check } from "./useScheduleCheck";
 
 export interface FormContext {
   draft: JobInput;
@@ -7,6 +8,8 @@ export interface FormContext {
   setSchedule: (change: Partial<JobInput["schedule"]>) => void;
   errorsOf: (field: string) => string[];
   workers: Worker[];
+  /** What the server says about the schedule as it stands. */
+  check: Check;
 }
 
 const Context = createContext<FormContext | undefined>(undefined);

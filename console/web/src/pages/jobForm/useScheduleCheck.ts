@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { api } from "../../api/endpoints";
 import { type ApiError, asApiError } from "../../api/problem";
-import type { ScheduleChecked, ScheduleInput } from "../../api/types";
+import type { FieldError, ScheduleChecked, ScheduleInput } from "../../api/types";
 
 const TYPING_MS = 300;
 const TIMES = 10;
@@ -11,6 +11,16 @@ export interface Check {
   error: ApiError | undefined;
   isPending: boolean;
   schedule: ScheduleInput;
+}
+
+/** What is wrong with the expression, for its field; the names inside it mean nothing to the form. */
+export function scheduleErrors({ checked, isPending, schedule }: Check): FieldError[] {
+  if (checked === undefined || checked.valid || isPending || schedule.expression === "") return [];
+  return checked.errors.map((error) => {
+    const isOurs = /^schedule\.|^(?:zone|startAt|endAt)$/.test(error.field);
+    const field = isOurs ? `schedule.${error.field.replace(/^schedule\./, "")}` : "schedule.expression";
+    return { field, reason: error.reason };
+  });
 }
 
 /** Asks the server about a schedule when the typing pauses; a late answer never overtakes. */

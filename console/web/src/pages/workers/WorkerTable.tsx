@@ -54,7 +54,7 @@ function WorkerRow({ worker, isFull }: { worker: Worker; isFull: boolean }): Rea
       <td className="tight">
         <StatusBadge status={worker.state} area="worker.state" />
       </td>
-      <td>
+      <td className="nowrap">
         <strong>{worker.node}</strong>
         <span className="dim num"> {worker.address}</span>
       </td>
@@ -95,7 +95,7 @@ function WorkerRow({ worker, isFull }: { worker: Worker; isFull: boolean }): Rea
         </td>
       )}
       {isFull && (
-        <td className="processors">
+        <td className="processors nowrap">
           {worker.processors.length === 0 ? (
             <span className="dim">–</span>
           ) : (
