@@ -1,14 +1,25 @@
 //! Puts the server together: every actor, port and arbiter is built here.
 
+mod actors;
+mod error;
+mod shutdown;
+mod start;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use powerjob_common::actor::{ActorScope, Port};
-use powerjob_common::time::{Clock, UnixMillis};
+use powerjob_common::time::{Clock, SystemClock, UnixMillis};
+use tokio_util::sync::CancellationToken;
 
+pub use self::error::StartError;
+use crate::actor::elector::ClaimApps;
 use crate::actor::inspector::{GetClusterActors, RecentMessages, WatchCluster};
 use crate::actor::instance_manager::InstancePorts;
 use crate::actor::scheduler::{SaveJob, SwitchJob};
-use crate::live::{EventHub, JobTable, WorkerTable};
+use crate::config::ServerConfig;
+use crate::live::{EventHub, JobTable, Ownership, WorkerTable};
+use crate::log_store::LogStore;
 use crate::store::Store;
 
 /// What the HTTP surface gets. Cheap to clone.
@@ -26,12 +37,18 @@ pub struct ServerHandles {
     pub jobs: JobTable,
     /// Workers of owned applications.
     pub workers: WorkerTable,
+    /// Which applications are owned, and whether this server may act.
+    pub ownership: Ownership,
     /// Changes as they happen.
     pub events: EventHub,
+    /// Logs of runs.
+    pub logs: LogStore,
     /// Saves jobs.
     pub save_job: Port<SaveJob>,
     /// Switches jobs.
     pub switch_job: Port<SwitchJob>,
+    /// Claims new applications.
+    pub claim_apps: Port<ClaimApps>,
     /// Starts and changes instances.
     pub instances: InstancePorts,
     /// Actors of all nodes.
@@ -55,4 +72,51 @@ pub struct ServerFacts {
     pub zone: chrono_tz::Tz,
     /// Address for workers, `host:port`.
     pub worker_address: String,
+}
+
+/// What is known when the server takes requests.
+#[derive(Debug)]
+pub struct Ready {
+    /// Where workers connect.
+    pub worker_addr: SocketAddr,
+    /// For programs in the same process, e.g. tests.
+    pub handles: ServerHandles,
+}
+
+/// Runs a server until `stop` is cancelled; blocks. `ready` is called once, when it takes requests.
+/// Several servers may run in one process, each in a thread of its own.
+///
+/// # Errors
+/// Why it could not start, or why it had to end.
+pub fn run(
+    config: ServerConfig,
+    stop: CancellationToken,
+    ready: impl FnOnce(Ready) + Send + 'static,
+) -> Result<(), StartError> {
+    run_with_clock(config, Arc::new(SystemClock), stop, ready)
+}
+
+/// As [`run`], with a clock of the caller's.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with_clock(
+    config: ServerConfig,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+    ready: impl FnOnce(Ready) + Send + 'static,
+) -> Result<(), StartError> {
+    config.check().map_err(StartError::Config)?;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.thread_count(processors))
+        .thread_name("pj-server")
+        .enable_all()
+        .build()
+        .map_err(StartError::Runtime)?;
+    let runtime = Arc::new(runtime);
+    let shared = runtime.clone();
+    let system = actix_rt::System::with_tokio_rt(move || shared);
+    let shards = config.shard_count(processors);
+    system.block_on(start::serve(config, shards, clock, runtime, stop, ready))
 }

@@ -5,7 +5,9 @@
 
 pub mod actor;
 pub mod app;
+pub mod config;
 pub mod domain;
 pub mod live;
 pub mod log_store;
+pub mod rpc;
 pub mod store;

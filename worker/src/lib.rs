@@ -62,3 +62,8 @@ pub mod __private {
     pub use crate::processor::handler::{Call, HANDLERS, Handler};
     pub use linkme;
 }
+
+/// The examples of the page about processors, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/processors.md")]
+mod page_about_processors {}

@@ -8,3 +8,4 @@ pub mod log_collector;
 pub mod scheduler;
 pub(crate) mod status_checker;
 pub(crate) mod timer;
+pub mod worker_registry;

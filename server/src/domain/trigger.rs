@@ -12,8 +12,6 @@ use std::time::Duration;
 use powerjob_common::time::UnixMillis;
 use powerjob_common::time_expression::{Lifecycle, Schedule, ScheduleWords};
 
-/// How far ahead occurrences are made.
-pub const LOOK_AHEAD: Duration = Duration::from_secs(1);
 /// Occurrences of one job that are made at once.
 const MAX_AT_ONCE: usize = 2_000;
 
@@ -34,7 +32,7 @@ pub struct Occurrence {
     pub start_at: UnixMillis,
 }
 
-/// Plans the occurrences from `next` until `now` + [`LOOK_AHEAD`].
+/// Plans the occurrences from `next` until `now` + `look_ahead`.
 pub fn plan(schedule: &Schedule, lifecycle: &Lifecycle, next: UnixMillis, now: UnixMillis) -> Plan {
     let mut plan = Plan::default();
     let mut cursor = Some(next);
@@ -45,7 +43,7 @@ pub fn plan(schedule: &Schedule, lifecycle: &Lifecycle, next: UnixMillis, now: U
         });
         cursor = first_after_outage(schedule, lifecycle, next, now);
     }
-    let horizon = now.after(LOOK_AHEAD);
+    let horizon = now.after(look_ahead);
     while let Some(nominal) = cursor
         && nominal <= horizon
         && plan.occurrences.len() < MAX_AT_ONCE
@@ -139,6 +137,8 @@ mod tests {
 
     use super::*;
 
+    const LOOK_AHEAD: Duration = Duration::from_secs(1);
+
     fn schedule(kind: TimeExpressionType, text: &str) -> Schedule {
         Schedule::parse(kind, text, UTC).expect("a valid schedule")
     }
@@ -155,6 +155,7 @@ mod tests {
             &Lifecycle::ALWAYS,
             UnixMillis(next),
             UnixMillis(now),
+            LOOK_AHEAD,
         );
         let found: Vec<_> = plan
             .occurrences
@@ -239,7 +240,7 @@ mod tests {
         ) {
             let rate = schedule(TimeExpressionType::FixedRate, &every.to_string());
             let now = UnixMillis(next + late);
-            let plan = plan(&rate, &Lifecycle::ALWAYS, UnixMillis(next), now);
+            let plan = plan(&rate, &Lifecycle::ALWAYS, UnixMillis(next), now, LOOK_AHEAD);
             let mut times: Vec<_> = plan.occurrences.iter().map(|made| made.nominal.0).collect();
             times.extend(plan.next.map(|next| next.0));
             prop_assert!(times.is_sorted_by(|a, b| a < b));

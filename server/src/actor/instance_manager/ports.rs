@@ -8,6 +8,10 @@ use powerjob_common::id::InstanceId;
 
 use super::message::{CancelInstance, ReadInstances, RetryInstance, StartRuns, StopInstance};
 
+/// With so much waiting work new runs are refused. Far below the capacity of the queue: commits,
+/// reports and verdicts, which make room, must always fit.
+const MAX_WAITING_STARTS: usize = 100_000;
+
 /// The ports of one shard that callers use.
 #[derive(Debug, Clone)]
 pub struct ShardPorts {
@@ -45,7 +49,11 @@ impl InstancePorts {
     /// As [`Port::tell`].
     pub fn start(&self, letter: StartRuns) -> Result<(), Refused> {
         let turn = self.next.fetch_add(1, Relaxed);
-        self.shards[turn % self.shards.len()].start.tell(letter)
+        let port = &self.shards[turn % self.shards.len()].start;
+        if port.depth() > MAX_WAITING_STARTS {
+            return Err(Refused::Full);
+        }
+        port.tell(letter)
     }
 
     /// Stops an instance.

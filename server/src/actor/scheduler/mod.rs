@@ -31,7 +31,7 @@ use crate::actor::instance_manager::{AdoptRuns, ForgetRuns, RunEnded};
 use crate::actor::timer::{Deadline, WakeTimer};
 use crate::domain::due_index::DueIndex;
 use crate::domain::job::JobDefinition;
-use crate::domain::trigger::{LOOK_AHEAD, after_run};
+use crate::domain::trigger::after_run;
 use crate::live::{EventHub, JobTable, Ownership};
 use crate::store::Store;
 use crate::store::write::{CommitSink, WriteOutcome};
@@ -53,6 +53,8 @@ pub(crate) struct SchedulerParts {
     pub(crate) events: EventHub,
     /// The zone of schedules without a zone of their own.
     pub(crate) zone: chrono_tz::Tz,
+    /// How far ahead occurrences are made.
+    pub(crate) look_ahead: Duration,
     pub(crate) ids: InstanceIdGenerator,
     pub(crate) timer: WakeTimer,
     pub(crate) due: Port<JobsDue>,
@@ -119,7 +121,7 @@ impl Scheduler {
 
     /// Sets the timer to the moment at which the next job is to be looked at.
     fn set_deadline(&self) {
-        let look_ahead = LOOK_AHEAD.as_millis() as i64;
+        let look_ahead = self.parts.look_ahead.as_millis() as i64;
         let at = self
             .index
             .first()

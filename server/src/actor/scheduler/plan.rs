@@ -12,7 +12,7 @@ use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, shard_of};
 use crate::domain::fold;
 use crate::domain::instance::{Instance, Trigger};
 use crate::domain::job::JobDefinition;
-use crate::domain::trigger::{LOOK_AHEAD, Occurrence, plan};
+use crate::domain::trigger::{Occurrence, plan};
 use crate::store;
 use crate::store::write::{Lane, TriggerWrite, WriteOp, WriteOutcome};
 
@@ -34,7 +34,7 @@ pub(super) struct Pending {
 impl Scheduler {
     /// Makes the occurrences of all jobs that are due within the look-ahead.
     pub(super) fn make_occurrences(&mut self, now: UnixMillis) {
-        let due = self.index.take_due(now.after(LOOK_AHEAD), MAX_JOBS_AT_ONCE);
+        let due = self.index.take_due(now.after(self.parts.look_ahead), MAX_JOBS_AT_ONCE);
         self.not_before = now.after(TURN_PAUSE);
         let mut items = Vec::with_capacity(due.len());
         for (job_id, next) in due {
@@ -58,7 +58,13 @@ impl Scheduler {
             return None;
         };
         let schedule = self.schedule(&job)?;
-        let plan = plan(&schedule, &job.schedule.lifecycle, next, now);
+        let plan = plan(
+            &schedule,
+            &job.schedule.lifecycle,
+            next,
+            now,
+            self.parts.look_ahead,
+        );
         let instances = plan
             .occurrences
             .iter()

@@ -1,0 +1,185 @@
+//! One life of a worker: what it says of itself, and whether it is there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use powerjob_common::id::InstanceId;
+use powerjob_common::system_metrics::SystemMetrics;
+use powerjob_common::time::UnixMillis;
+use powerjob_protocol::wire::worker_to_server::WorkerHeartbeat;
+
+use super::message::{Ending, SessionOpened, WorkerSession};
+use crate::domain::worker::{Worker, WorkerState};
+use crate::live::WorkerLink;
+
+/// A moment on both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) wall: UnixMillis,
+    pub(super) monotonic: Duration,
+}
+
+/// How far a life has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Connected; has not said yet what it holds.
+    Introducing,
+    /// Connected, and the instance managers know what it holds.
+    Here,
+    /// Without a connection; lost at a monotonic time, or never while this server shuts down.
+    Away {
+        cause: Absence,
+        lost_at: Option<Duration>,
+    },
+    /// Over; shown until a monotonic time.
+    Lost { forget_at: Duration },
+}
+
+/// Why a life has no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absence {
+    /// Its connection ended.
+    Ended(Ending),
+    /// A newer life of the same node is here.
+    Superseded,
+}
+
+/// See the head of the file.
+#[derive(Debug)]
+pub(super) struct Life {
+    facts: Worker,
+    pub(super) stage: Stage,
+    pub(super) session: Option<Arc<dyn WorkerSession>>,
+    /// What the parts of its inventory named so far.
+    pub(super) held: HashMap<InstanceId, u32>,
+    /// Whether its room and processors are known.
+    has_spoken: bool,
+    is_draining: bool,
+}
+
+impl Life {
+    pub(super) fn new(opened: SessionOpened, now: Moment) -> Self {
+        let facts = Worker {
+            node: opened.node,
+            app_id: opened.app_id,
+            address: opened.address,
+            tags: Vec::new(),
+            software: opened.software,
+            state: WorkerState::Suspect,
+            connected_at: now.wall,
+            last_seen_at: now.wall,
+            metrics: SystemMetrics::default(),
+            running: 0,
+            capacity: 0,
+            processors: Vec::new(),
+        };
+        Self {
+            facts,
+            stage: Stage::Introducing,
+            session: Some(opened.session),
+            held: HashMap::new(),
+            has_spoken: false,
+            is_draining: false,
+        }
+    }
+
+    /// Takes another connection in place of the old one, which is handed back.
+    pub(super) fn reconnect(
+        &mut self,
+        opened: SessionOpened,
+        now: Moment,
+    ) -> Option<Arc<dyn WorkerSession>> {
+        self.stage = Stage::Introducing;
+        self.held.clear();
+        self.facts.software = opened.software;
+        self.facts.connected_at = now.wall;
+        self.facts.last_seen_at = now.wall;
+        self.session.replace(opened.session)
+    }
+
+    /// Loses its connection.
+    pub(super) fn leave(
+        &mut self,
+        cause: Absence,
+        lost_at: Option<Duration>,
+    ) -> Option<Arc<dyn WorkerSession>> {
+        self.stage = Stage::Away { cause, lost_at };
+        self.held.clear();
+        self.session.take()
+    }
+
+    pub(super) fn has_connection(&self, connection: u64) -> bool {
+        let session = self.session.as_ref();
+        session.is_some_and(|session| session.connection() == connection)
+    }
+
+    pub(super) fn take_heartbeat(&mut self, heartbeat: WorkerHeartbeat, now: Moment) {
+        let facts = &mut self.facts;
+        if !heartbeat.address.is_empty() {
+            facts.address = heartbeat.address;
+        }
+        facts.tags = heartbeat.tags;
+        facts.software = heartbeat.software;
+        facts.last_seen_at = now.wall;
+        facts.metrics = SystemMetrics {
+            cpu_cores: heartbeat.cpu_cores,
+            cpu_load: heartbeat.cpu_load,
+            memory_total_bytes: heartbeat.memory_total_bytes,
+            memory_used_bytes: heartbeat.memory_used_bytes,
+            process_memory_bytes: heartbeat.process_memory_bytes,
+            disk_total_bytes: heartbeat.disk_total_bytes,
+            disk_used_bytes: heartbeat.disk_used_bytes,
+        };
+        facts.running = heartbeat.running;
+        facts.capacity = heartbeat.capacity;
+        facts.processors = heartbeat.processors;
+        self.has_spoken = true;
+        self.is_draining = heartbeat.draining;
+    }
+
+    /// Whether it may be given work.
+    pub(super) fn state(&self) -> WorkerState {
+        match self.stage {
+            Stage::Here if self.is_draining => WorkerState::Draining,
+            Stage::Here if self.has_spoken => WorkerState::Online,
+            Stage::Introducing | Stage::Here | Stage::Away { .. } => WorkerState::Suspect,
+            Stage::Lost { .. } => WorkerState::Lost,
+        }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.stage, Stage::Lost { .. })
+    }
+
+    /// What others see of it. The way to it is shown only when the instance managers know what it
+    /// holds: before that they would take its silence about a run for an answer.
+    pub(super) fn shown(&self) -> (Arc<Worker>, Option<Arc<dyn WorkerLink>>) {
+        let facts = Worker {
+            state: self.state(),
+            ..self.facts.clone()
+        };
+        let link = self.session.clone().filter(|_| self.stage == Stage::Here);
+        (
+            Arc::new(facts),
+            link.map(|session| -> Arc<dyn WorkerLink> { session }),
+        )
+    }
+
+    pub(super) fn worker(&self) -> &Worker {
+        &self.facts
+    }
+}
+
+/// The cause of a loss, as it stands in the result of the runs it ended.
+pub(super) fn loss_text(node_id: &str, absence: Absence, lost_after: Duration) -> String {
+    let why = match absence {
+        Absence::Superseded => "restarted".to_owned(),
+        Absence::Ended(ending @ Ending::Farewell) => ending.words().to_owned(),
+        Absence::Ended(ending) => {
+            let seconds = lost_after.as_secs_f64();
+            format!("{}, not back within {seconds} s", ending.words())
+        }
+    };
+    format!("worker lost: {node_id} ({why})")
+}

@@ -1,0 +1,208 @@
+//! From settings to a server that takes requests, and its end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use powerjob_common::actor::ActorScope;
+use powerjob_common::id::NodeRef;
+use powerjob_common::time::Clock;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::actors::{self, Actors, Ground};
+use super::error::StartError;
+use super::shutdown::{Parts, shut_down};
+use super::{Ready, ServerFacts};
+use crate::actor::elector::LeaseHolder;
+use crate::actor::timer::WakeTimer;
+use crate::config::ServerConfig;
+use crate::live::Ownership;
+use crate::log_store::{LogStore, LogStoreConfig};
+use crate::rpc::{BoundListener, DoorConfig};
+use crate::store::lease::{LeaseRequest, ServerLease};
+use crate::store::{Error, Store, StoreConfig};
+
+/// Server ids that are leased for instance ids: 64 x 64 instances a millisecond.
+const SERVER_IDS: u16 = 64;
+/// This server stops acting so long before its lease ends by its own clock.
+const LEASE_MARGIN: Duration = Duration::from_millis(200);
+/// A lease of a dead life of this node is waited for.
+const LEASE_PAUSE: Duration = Duration::from_millis(100);
+/// Sessions may end their answers within this time at shutdown.
+const SESSION_DRAIN: Duration = Duration::from_millis(500);
+
+pub(super) async fn serve(
+    config: ServerConfig,
+    shards: usize,
+    clock: Arc<dyn Clock>,
+    runtime: Arc<tokio::runtime::Runtime>,
+    stop: CancellationToken,
+    ready: impl FnOnce(Ready) + Send + 'static,
+) -> Result<(), StartError> {
+    std::fs::create_dir_all(&config.data_dir).map_err(StartError::DataDir)?;
+    let started_at = clock.now();
+    let door = bind(&config).await?;
+    let worker_addr = door.local_addr();
+    let worker_address = config
+        .worker_address
+        .clone()
+        .unwrap_or_else(|| worker_addr.to_string());
+    let node = NodeRef {
+        node_id: config.node.clone(),
+        incarnation: started_at.0.cast_unsigned(),
+    };
+    let store = open_store(&config, &runtime, &clock).await?;
+    let logs = open_logs(&config.data_dir, &clock)?;
+    let lease = Arc::new(take_lease(&config, &store, &node, &worker_address).await?);
+
+    let ownership = Ownership::new(clock.clone());
+    let (fatal, mut fatals) = mpsc::channel(1);
+    let holder = hold_lease(&config, &lease, &ownership, fatal);
+    let keeper = lease
+        .keep(config.lease_renewal, holder)
+        .map_err(|source| database(&config, source))?;
+    let scope = ActorScope::new(&config.node, clock.clone());
+    let facts = Arc::new(ServerFacts {
+        node: config.node.clone(),
+        started_at,
+        zone: config
+            .parsed_zone()
+            .map_err(|mistake| StartError::Config(vec![mistake]))?,
+        worker_address: worker_address.clone(),
+    });
+    let timer = WakeTimer::start(clock.clone()).map_err(StartError::Runtime)?;
+    let Actors {
+        handles,
+        connections,
+        guardian,
+        arbiters,
+    } = actors::start(Ground {
+        shards,
+        scope: scope.clone(),
+        clock,
+        runtime,
+        store: store.clone(),
+        lease: lease.clone(),
+        logs,
+        ownership: ownership.clone(),
+        timer,
+        facts,
+        config: config.clone(),
+    });
+    let door_config = DoorConfig {
+        node,
+        address: worker_address,
+        allow_unproven: config.allow_unproven_workers,
+        drain_limit: SESSION_DRAIN,
+    };
+    let listener = door.serve(door_config, store.clone(), &scope, connections);
+    tracing::info!(%worker_addr, node = config.node, "server started");
+    ready(Ready {
+        worker_addr,
+        handles: handles.clone(),
+    });
+
+    let ended = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        dead = guardian.watch() => Err(StartError::Fatal(format!("the actor {dead} died"))),
+        Some(reason) = fatals.recv() => Err(StartError::Fatal(reason)),
+    };
+    if let Err(error) = &ended {
+        tracing::error!(%error, "the server ends");
+    }
+    shut_down(Parts {
+        handles,
+        listener,
+        guardian,
+        arbiters,
+        keeper,
+        lease,
+        store,
+        ownership,
+    })
+    .await;
+    ended
+}
+
+async fn bind(config: &ServerConfig) -> Result<BoundListener, StartError> {
+    BoundListener::bind(&config.worker_bind)
+        .await
+        .map_err(|error| StartError::Bind {
+            field: "server.worker_bind",
+            reason: error.to_string(),
+        })
+}
+
+async fn open_store(
+    config: &ServerConfig,
+    runtime: &tokio::runtime::Runtime,
+    clock: &Arc<dyn Clock>,
+) -> Result<Store, StartError> {
+    let store_config = match &config.database_url {
+        Some(url) => StoreConfig::new(url.expose().clone()),
+        None => StoreConfig::sqlite(config.data_dir.join("powerjob.db")),
+    };
+    Store::open(store_config, runtime.handle().clone(), clock.clone())
+        .await
+        .map_err(|source| database(config, source))
+}
+
+fn open_logs(data_dir: &Path, clock: &Arc<dyn Clock>) -> Result<LogStore, StartError> {
+    let config = LogStoreConfig {
+        clock: clock.clone(),
+        ..LogStoreConfig::default()
+    };
+    LogStore::open(&data_dir.join("logs"), config).map_err(StartError::Logs)
+}
+
+/// Takes the lease; a former life of this node that died without a word is waited for.
+async fn take_lease(
+    config: &ServerConfig,
+    store: &Store,
+    node: &NodeRef,
+    address: &str,
+) -> Result<ServerLease, StartError> {
+    let patience = config.lease_ttl * 2;
+    let mut waited = Duration::ZERO;
+    loop {
+        let request = LeaseRequest {
+            node: node.clone(),
+            address: address.to_owned(),
+            ttl: config.lease_ttl,
+            server_ids: SERVER_IDS,
+        };
+        match store.acquire_lease(request).await {
+            Ok(lease) => return Ok(lease),
+            Err(Error::InUse(_)) if waited < patience => {
+                tokio::time::sleep(LEASE_PAUSE).await;
+                waited += LEASE_PAUSE;
+            }
+            Err(source) => return Err(database(config, source)),
+        }
+    }
+}
+
+fn hold_lease(
+    config: &ServerConfig,
+    lease: &ServerLease,
+    ownership: &Ownership,
+    fatal: mpsc::Sender<String>,
+) -> Arc<LeaseHolder> {
+    let counts_for = config.lease_ttl.saturating_sub(LEASE_MARGIN);
+    ownership.extend(lease.acquired().sent_at + counts_for);
+    Arc::new(LeaseHolder {
+        ownership: ownership.clone(),
+        counts_for,
+        fatal,
+    })
+}
+
+fn database(config: &ServerConfig, source: Error) -> StartError {
+    let field = if config.database_url.is_some() {
+        "server.database_url"
+    } else {
+        "server.data_dir"
+    };
+    StartError::Store { field, source }
+}

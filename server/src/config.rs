@@ -1,0 +1,198 @@
+//! What can be set, as plain values. Where they come from (files, environment, arguments) is the
+//! business of whoever starts the server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use powerjob_common::secret::Secret;
+
+/// Settings of a server.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Folder of the embedded database and of the logs of runs; made if it is missing. One server at
+    /// a time uses it. Default `data`.
+    pub data_dir: PathBuf,
+    /// Database, e.g. `sqlite:<path>`; `None`: SQLite in `data_dir`.
+    pub database_url: Option<Secret<String>>,
+    /// `address:port` for console, command line and programs; port 0 takes a free one, `None`: no
+    /// HTTP at all. Default `127.0.0.1:7700`.
+    pub http_bind: Option<String>,
+    /// `address:port` for workers; port 0 takes a free one. Default `127.0.0.1:10010`.
+    pub worker_bind: String,
+    /// Address that is shown to people who connect workers; `None`: that of `worker_bind`.
+    pub worker_address: Option<String>,
+    /// Whether a proxy in front speaks HTTPS; the session cookie is then sent over HTTPS only.
+    /// Default `false`.
+    pub behind_https: bool,
+    /// Name of this server, unique among the servers of a database, 1 to 128 characters.
+    pub node: String,
+    /// IANA name of the zone of schedules that name none; `None`: UTC.
+    pub zone: Option<String>,
+    /// Password of the first administrator, used only when the database has no account yet; `None`:
+    /// one is made and handed out once.
+    pub admin_password: Option<Secret<String>>,
+    /// Actors that share the work on instances, 1 to 64; `None`: one for every four processors.
+    pub shards: Option<usize>,
+    /// Threads of the runtime under the actors, 1 to 64; `None`: one for each processor, at most 4.
+    pub runtime_threads: Option<usize>,
+    /// How long a silent server keeps its applications, 500 ms to 1 min. Short: quick take-over, but
+    /// a slow database looks like a dead server. At least three times `lease_renewal`. Default 1.5 s.
+    pub lease_ttl: Duration,
+    /// How often the lease is renewed, 50 ms to 20 s. Default 300 ms.
+    pub lease_renewal: Duration,
+    /// Silence after which a worker counts as lost, 500 ms to 10 min. Default 1.5 s.
+    pub worker_lost_after: Duration,
+    /// How long workers may take to come back after the server's own start before their runs are
+    /// given up, 1 s to 1 h. Default 10 s.
+    pub worker_return_grace: Duration,
+    /// How far ahead of their time runs are stored, 100 ms to 1 min. Short: more transactions; long:
+    /// an edited schedule takes back more. Default 1 s.
+    pub look_ahead: Duration,
+    /// Whether workers may come in without proving a secret. Default `false`.
+    pub allow_unproven_workers: bool,
+}
+
+impl ServerConfig {
+    /// The defaults for a server of this name.
+    pub fn new(node: impl Into<String>, data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            database_url: None,
+            http_bind: Some("127.0.0.1:7700".to_owned()),
+            worker_bind: "127.0.0.1:10010".to_owned(),
+            worker_address: None,
+            behind_https: false,
+            node: node.into(),
+            zone: None,
+            admin_password: None,
+            shards: None,
+            runtime_threads: None,
+            lease_ttl: Duration::from_millis(1_500),
+            lease_renewal: Duration::from_millis(300),
+            worker_lost_after: Duration::from_millis(1_500),
+            worker_return_grace: Duration::from_secs(10),
+            look_ahead: Duration::from_secs(1),
+            allow_unproven_workers: false,
+        }
+    }
+
+    /// The zone of schedules that name none.
+    pub(crate) fn parsed_zone(&self) -> Result<chrono_tz::Tz, Mistake> {
+        match &self.zone {
+            None => Ok(chrono_tz::UTC),
+            Some(name) => name.parse().map_err(|_| {
+                Mistake::new("zone", format!("found `{name}`; it must be an IANA name"))
+            }),
+        }
+    }
+
+    /// Checks all ranges.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn check(&self) -> Result<(), Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        mistakes.extend(self.parsed_zone().err());
+        if self.node.is_empty() || self.node.chars().count() > 128 {
+            mistakes.push(Mistake::new("node", "it must have 1 to 128 characters"));
+        }
+        for (field, value) in [
+            ("shards", self.shards),
+            ("runtime_threads", self.runtime_threads),
+        ] {
+            if value.is_some_and(|value| !(1..=64).contains(&value)) {
+                mistakes.push(Mistake::new(field, "it must be 1 to 64"));
+            }
+        }
+        for (field, value, least_ms, most_ms) in [
+            ("lease_ttl", self.lease_ttl, 500, 60_000),
+            ("lease_renewal", self.lease_renewal, 50, 20_000),
+            ("worker_lost_after", self.worker_lost_after, 500, 600_000),
+            (
+                "worker_return_grace",
+                self.worker_return_grace,
+                1_000,
+                3_600_000,
+            ),
+            ("look_ahead", self.look_ahead, 100, 60_000),
+        ] {
+            if !(least_ms..=most_ms).contains(&value.as_millis()) {
+                let reason = format!("found {value:?}; it must be {least_ms} to {most_ms} ms");
+                mistakes.push(Mistake::new(field, reason));
+            }
+        }
+        if self.lease_ttl < self.lease_renewal * 3 {
+            mistakes.push(Mistake::new(
+                "lease_ttl",
+                "it must be at least three times lease_renewal",
+            ));
+        }
+        if mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(mistakes)
+        }
+    }
+
+    /// How many instance managers there are on a machine with `processors`.
+    pub(crate) fn shard_count(&self, processors: usize) -> usize {
+        self.shards.unwrap_or(processors / 4).clamp(1, 64)
+    }
+
+    /// How many threads the runtime has on a machine with `processors`.
+    pub(crate) fn thread_count(&self, processors: usize) -> usize {
+        self.runtime_threads
+            .unwrap_or(processors.min(4))
+            .clamp(1, 64)
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("server.{field}: {reason}")]
+pub struct Mistake {
+    /// Name of the field.
+    pub field: &'static str,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl Mistake {
+    pub(crate) fn new(field: &'static str, reason: impl Into<String>) -> Self {
+        Self {
+            field,
+            reason: reason.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(change: impl FnOnce(&mut ServerConfig)) -> Vec<&'static str> {
+        let mut config = ServerConfig::new("a", "data");
+        change(&mut config);
+        let mistakes = config.check().err().unwrap_or_default();
+        mistakes.iter().map(|mistake| mistake.field).collect()
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        assert_eq!(fields(|_| ()), [] as [&str; 0]);
+        let found = fields(|config| {
+            config.zone = Some("Mars/Olympus".to_owned());
+            config.node.clear();
+            config.shards = Some(0);
+            config.lease_renewal = Duration::from_secs(1);
+        });
+        assert_eq!(found, ["zone", "node", "shards", "lease_ttl"]);
+    }
+
+    #[test]
+    fn one_shard_serves_small_machines() {
+        let config = ServerConfig::new("a", "data");
+        let counts = [1, 2, 4, 8, 64].map(|processors| config.shard_count(processors));
+        assert_eq!(counts, [1, 1, 1, 2, 16]);
+    }
+}

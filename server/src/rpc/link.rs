@@ -1,0 +1,106 @@
+//! The way to a worker: its session, as the actors know it.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use powerjob_common::id::NodeRef;
+use powerjob_protocol::wire::message::WireMessage;
+use powerjob_protocol::wire::node::{ActorReadings, GetActors, UnwatchTap, WatchTap};
+use powerjob_protocol::wire::server_to_worker::{
+    RunAnswers, RunInstances, StopAnswers, StopInstances,
+};
+use powerjob_session::{ErrorCode, Session, SessionError};
+
+use crate::actor::inspector::{self, NodeLink};
+use crate::actor::worker_registry::WorkerSession;
+use crate::live::WorkerLink;
+
+const DISPATCHER: &str = "server/dispatcher";
+const TASK_TRACKER: &str = "worker/task_tracker";
+/// Where a node answers questions about its inside.
+const NODE: &str = "node";
+/// How long a worker may take to say whether it knew the runs it must stop.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// See the head of the file.
+#[derive(Debug)]
+pub(super) struct NativeLink {
+    session: Session,
+    connection: u64,
+}
+
+impl NativeLink {
+    /// A link with a number of its own.
+    pub(super) fn new(session: Session) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self {
+            session,
+            connection: LAST.fetch_add(1, Relaxed) + 1,
+        }
+    }
+
+    fn tell_node<M: WireMessage>(&self, message: &M) {
+        if let Err(error) = self.session.tell(NODE, inspector::PATH, message) {
+            let worker = self.session.peer().address();
+            tracing::debug!(worker, %error, "a watch was not told to a worker");
+        }
+    }
+}
+
+impl WorkerLink for NativeLink {
+    fn connection(&self) -> u64 {
+        self.connection
+    }
+
+    fn run(
+        &self,
+        request: RunInstances,
+        limit: Duration,
+        on_answer: Box<dyn FnOnce(Result<RunAnswers, SessionError>) + Send>,
+    ) {
+        self.session
+            .ask_then(TASK_TRACKER, DISPATCHER, &request, limit, on_answer);
+    }
+
+    fn stop(
+        &self,
+        request: StopInstances,
+        on_answer: Box<dyn FnOnce(Result<StopAnswers, SessionError>) + Send>,
+    ) {
+        self.session
+            .ask_then(TASK_TRACKER, DISPATCHER, &request, STOP_LIMIT, on_answer);
+    }
+}
+
+impl WorkerSession for NativeLink {
+    fn close(&self, reason: &str) {
+        self.session.close(ErrorCode::STALE_INCARNATION, reason);
+    }
+}
+
+impl NodeLink for NativeLink {
+    fn connection(&self) -> u64 {
+        self.connection
+    }
+
+    fn node(&self) -> &NodeRef {
+        &self.session.peer().node
+    }
+
+    fn actors(
+        &self,
+        limit: Duration,
+        on_answer: Box<dyn FnOnce(Result<ActorReadings, SessionError>) + Send>,
+    ) {
+        self.session
+            .ask_then(NODE, inspector::PATH, &GetActors {}, limit, on_answer);
+    }
+
+    fn watch(&self, watch: &WatchTap) {
+        self.tell_node(watch);
+    }
+
+    fn unwatch(&self, watch_id: u64) {
+        self.tell_node(&UnwatchTap { watch_id });
+    }
+}

@@ -1,0 +1,173 @@
+//! The door for workers: opens, and closes in good order.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use powerjob_common::actor::ActorScope;
+use powerjob_common::id::NodeRef;
+use powerjob_session::{ErrorCode, Identity, ListenConfig, Listener, Role, Session};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::ConnectionParts;
+use super::gate::{SecretCache, WorkerGate};
+use crate::store::Store;
+
+/// Why there is no door.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot take the address of `worker_bind`: {source}")]
+pub(crate) struct BindError {
+    /// Names the address.
+    source: std::io::Error,
+}
+
+/// How to let workers in.
+#[derive(Debug, Clone)]
+pub(crate) struct DoorConfig {
+    /// This server.
+    pub(crate) node: NodeRef,
+    /// Its address for workers, `host:port`, as in its lease.
+    pub(crate) address: String,
+    /// Whether workers may come in without proving a secret; default `false`.
+    pub(crate) allow_unproven: bool,
+    /// How long a session that is told to go waits for its last answers.
+    pub(crate) drain_limit: Duration,
+}
+
+/// An address that is taken; nobody is let in yet.
+#[derive(Debug)]
+pub(crate) struct BoundListener(Listener);
+
+impl BoundListener {
+    /// Takes the address `worker_bind`; with port 0 a free one.
+    ///
+    /// # Errors
+    /// The text names the address and the field of the configuration.
+    pub(crate) async fn bind(worker_bind: &str) -> Result<Self, BindError> {
+        let listener = Listener::bind(worker_bind.to_owned()).await;
+        let listener = listener.map_err(|source| BindError { source })?;
+        Ok(Self(listener))
+    }
+
+    /// The address it has taken.
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.0.local_addr()
+    }
+
+    /// Lets workers in. Runs on the runtime it is called on.
+    pub(crate) fn serve(
+        self,
+        config: DoorConfig,
+        store: Store,
+        scope: &ActorScope,
+        parts: ConnectionParts,
+    ) -> WorkerListener {
+        let secrets = SecretCache::new(store, scope.clock().clone());
+        let sessions = OpenSessions::default();
+        let mut listen = ListenConfig::new(Identity {
+            advertised: config.address.clone(),
+            ..Identity::new(config.node, Role::Server)
+        });
+        listen.allow_unproven = config.allow_unproven;
+        listen.session.drain_timeout = config.drain_limit;
+        let gate = Arc::new(WorkerGate {
+            secrets: secrets.clone(),
+            parts,
+            sessions: sessions.clone(),
+            address: config.address,
+            allow_unproven: config.allow_unproven,
+        });
+        let stop = CancellationToken::new();
+        let serving = self.0.serve(listen, gate, scope.clone(), stop.clone());
+        tokio::spawn(serving);
+        WorkerListener {
+            secrets,
+            sessions,
+            stop,
+        }
+    }
+}
+
+/// The open door.
+#[derive(Debug)]
+pub(crate) struct WorkerListener {
+    secrets: SecretCache,
+    sessions: OpenSessions,
+    stop: CancellationToken,
+}
+
+impl WorkerListener {
+    /// The memory for secrets, to be told of changes.
+    pub(crate) fn secrets(&self) -> SecretCache {
+        self.secrets.clone()
+    }
+
+    /// Lets nobody in any more; sessions that stand go on.
+    pub(crate) fn close_doors(&self) {
+        self.stop.cancel();
+    }
+
+    /// Lets nobody in any more, tells all workers that this server goes, waits for their last
+    /// answers for at most `limit`, and ends what still stands then.
+    pub(crate) async fn stop(self, limit: Duration) {
+        const GOODBYE: &str = "the server shuts down";
+        self.close_doors();
+        for session in self.sessions.all() {
+            session.drain(ErrorCode::DRAINING, GOODBYE);
+        }
+        let drained = tokio::time::timeout(limit, self.sessions.none_left()).await;
+        if drained.is_err() {
+            let left = self.sessions.all();
+            tracing::warn!(count = left.len(), "sessions did not end in time");
+            for session in left {
+                session.close(ErrorCode::DRAINING, GOODBYE);
+            }
+        }
+    }
+}
+
+/// The sessions that stand.
+#[derive(Debug, Clone)]
+pub(super) struct OpenSessions {
+    sessions: Arc<Mutex<HashMap<u64, Session>>>,
+    count: Arc<watch::Sender<usize>>,
+}
+
+impl Default for OpenSessions {
+    fn default() -> Self {
+        Self {
+            sessions: Arc::default(),
+            count: Arc::new(watch::Sender::new(0)),
+        }
+    }
+}
+
+impl OpenSessions {
+    pub(super) fn enter(&self, connection: u64, session: &Session) {
+        let mut sessions = self.lock();
+        sessions.insert(connection, session.clone());
+        self.count.send_replace(sessions.len());
+    }
+
+    pub(super) fn leave(&self, connection: u64) {
+        let mut sessions = self.lock();
+        sessions.remove(&connection);
+        self.count.send_replace(sessions.len());
+    }
+
+    fn all(&self) -> Vec<Session> {
+        self.lock().values().cloned().collect()
+    }
+
+    async fn none_left(&self) {
+        let mut count = self.count.subscribe();
+        // The sender lives as long as `self`: this cannot fail.
+        drop(count.wait_for(|count| *count == 0).await);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

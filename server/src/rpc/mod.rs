@@ -1,0 +1,16 @@
+//! Where workers connect: sockets in, typed letters out. No decisions.
+//!
+//! `app` binds a [`BoundListener`] first, because the lease tells other servers its address, and
+//! lets workers in with [`BoundListener::serve`] when the actors run.
+
+mod connection;
+mod gate;
+mod link;
+mod listener;
+mod reports;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::connection::{ConnectionParts, RegistryPorts};
+pub(crate) use self::gate::SecretCache;
+pub(crate) use self::listener::{BindError, BoundListener, DoorConfig, WorkerListener};
