@@ -6,6 +6,8 @@
 pub mod actor;
 pub mod app;
 pub mod domain;
+pub mod http;
 pub mod live;
 pub mod log_store;
+pub mod service;
 pub mod store;
