@@ -1,0 +1,157 @@
+//! Instances. `/v1/apps/{appId}/instances`, `/v1/instances/{instanceId}`.
+
+use actix_web::web::Json;
+use powerjob_common::id::JobId;
+use powerjob_common::status::{InstanceStatus, Permission};
+use powerjob_common::time::UnixMillis;
+use powerjob_protocol::api::id::Id;
+use powerjob_protocol::api::instance::{Instance, InstanceSummary};
+use powerjob_protocol::api::page::Page;
+use utoipa::IntoParams;
+
+use super::State;
+use super::error::ApiError;
+use super::guard::{Caller, ForApp, ForInstance};
+use super::query::{FromQuery, Query, QueryReader};
+use super::route::{Needs, Routes};
+use crate::service::instances::{self, Action, InstanceFilter};
+
+pub(super) fn configure(routes: &mut Routes) {
+    routes.get(
+        "/apps/{appId}/instances",
+        Needs::App(Permission::Read),
+        list,
+    );
+    routes.get(
+        "/instances/{instanceId}",
+        Needs::Instance(Permission::Read),
+        show,
+    );
+    routes.post(
+        "/instances/{instanceId}/stop",
+        Needs::Instance(Permission::Ops),
+        stop,
+    );
+    routes.post(
+        "/instances/{instanceId}/cancel",
+        Needs::Instance(Permission::Ops),
+        cancel,
+    );
+    routes.post(
+        "/instances/{instanceId}/retry",
+        Needs::Instance(Permission::Ops),
+        retry,
+    );
+}
+
+/// Which instances.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the parameters in the OpenAPI document")]
+struct ListInstances {
+    /// Only those of one job.
+    #[param(rename = "jobId")]
+    job_id: Option<Id>,
+    /// One or several states, separated by commas, e.g. `FAILED,RUNNING`.
+    status: Option<String>,
+    /// Meant for this time or later, epoch milliseconds.
+    from: Option<i64>,
+    /// Meant for an earlier time than this, epoch milliseconds.
+    to: Option<i64>,
+    /// Part of the job's name, in any letter case; or an instance id.
+    query: Option<String>,
+    /// Where to go on.
+    cursor: Option<String>,
+    /// Items of a page, 1 to 500; 50 by default.
+    limit: Option<u32>,
+}
+
+impl FromQuery for InstanceFilter {
+    fn read(reader: &mut QueryReader) -> Self {
+        let time = "a time in epoch milliseconds";
+        Self {
+            job: reader.value::<JobId>("jobId", "the id of a job"),
+            statuses: reader.list_of("status", InstanceStatus::from_name),
+            from: reader.value("from", time).map(UnixMillis),
+            to: reader.value("to", time).map(UnixMillis),
+            query: reader.text("query"),
+            cursor: reader.text("cursor"),
+            limit: reader.limit(),
+        }
+    }
+}
+
+/// Lists the instances of an application, newest first.
+#[utoipa::path(
+    get, path = "/v1/apps/{appId}/instances", operation_id = "listInstances", tag = "instances",
+    params(("appId" = Id, Path, description = "The application"), ListInstances),
+    responses((status = 200, description = "A page of instances", body = Page<InstanceSummary>)),
+)]
+pub(super) async fn list(
+    state: State,
+    ForApp(app): ForApp,
+    Query(filter): Query<InstanceFilter>,
+) -> Result<Json<Page<InstanceSummary>>, ApiError> {
+    Ok(Json(instances::list(&state.services, &app, &filter).await?))
+}
+
+/// Shows an instance with its timeline and attempts.
+#[utoipa::path(
+    get, path = "/v1/instances/{instanceId}", operation_id = "getInstance", tag = "instances",
+    params(("instanceId" = Id, Path, description = "The instance")),
+    responses((status = 200, description = "The instance", body = Instance)),
+)]
+pub(super) async fn show(
+    state: State,
+    ForInstance(instance): ForInstance,
+) -> Result<Json<Instance>, ApiError> {
+    Ok(Json(instances::show(&state.services, &instance).await?))
+}
+
+/// Stops an open instance; its worker is told to end it.
+#[utoipa::path(
+    post, path = "/v1/instances/{instanceId}/stop", operation_id = "stopInstance", tag = "instances",
+    params(("instanceId" = Id, Path, description = "The instance")),
+    responses((status = 200, description = "The instance", body = Instance)),
+)]
+pub(super) async fn stop(
+    state: State,
+    caller: Caller,
+    ForInstance(instance): ForInstance,
+) -> Result<Json<Instance>, ApiError> {
+    Ok(Json(
+        instances::act(&state.services, &caller.person, &instance, Action::Stop).await?,
+    ))
+}
+
+/// Cancels an instance that has not started.
+#[utoipa::path(
+    post, path = "/v1/instances/{instanceId}/cancel", operation_id = "cancelInstance", tag = "instances",
+    params(("instanceId" = Id, Path, description = "The instance")),
+    responses((status = 200, description = "The instance", body = Instance)),
+)]
+pub(super) async fn cancel(
+    state: State,
+    caller: Caller,
+    ForInstance(instance): ForInstance,
+) -> Result<Json<Instance>, ApiError> {
+    Ok(Json(
+        instances::act(&state.services, &caller.person, &instance, Action::Cancel).await?,
+    ))
+}
+
+/// Runs a finished instance again.
+#[utoipa::path(
+    post, path = "/v1/instances/{instanceId}/retry", operation_id = "retryInstance", tag = "instances",
+    params(("instanceId" = Id, Path, description = "The instance")),
+    responses((status = 200, description = "The instance", body = Instance)),
+)]
+pub(super) async fn retry(
+    state: State,
+    caller: Caller,
+    ForInstance(instance): ForInstance,
+) -> Result<Json<Instance>, ApiError> {
+    Ok(Json(
+        instances::act(&state.services, &caller.person, &instance, Action::Retry).await?,
+    ))
+}

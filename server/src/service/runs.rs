@@ -1,0 +1,100 @@
+//! Runs on demand: the hot path. One message to an actor, no database here.
+
+use std::sync::Arc;
+
+use powerjob_protocol::api::id::Id;
+use powerjob_protocol::api::job::RunInput;
+use powerjob_protocol::api::problem::FieldError;
+
+use super::job_draft::MAX_PARAMS_BYTES;
+use super::{CHANGE_LIMIT, ServiceError, Services, Thing, ask};
+use crate::actor::instance_manager::{RunRequest, StartError, StartRuns};
+use crate::domain::job::JobDefinition;
+
+/// Runs of one batch at most.
+pub const MAX_BATCH: usize = 10_000;
+/// A run can be put off for a year at most.
+const MAX_DELAY_MS: u64 = 366 * 24 * 3_600 * 1_000;
+
+/// Runs a job once.
+pub async fn start(
+    services: &Services,
+    job: &Arc<JobDefinition>,
+    input: RunInput,
+) -> Result<Id, ServiceError> {
+    let mut errors = Vec::new();
+    check(&input, "", &mut errors);
+    let started = start_all(services, job, vec![input], errors).await?;
+    let lost = || ServiceError::Internal("a run was started without an id".to_owned());
+    started.first().copied().ok_or_else(lost)
+}
+
+/// Runs a job several times.
+pub async fn start_batch(
+    services: &Services,
+    job: &Arc<JobDefinition>,
+    runs: Vec<RunInput>,
+) -> Result<Vec<Id>, ServiceError> {
+    if !(1..=MAX_BATCH).contains(&runs.len()) {
+        return Err(ServiceError::field(
+            "runs",
+            format!("1 to {MAX_BATCH} runs"),
+        ));
+    }
+    let mut errors = Vec::new();
+    for (place, run) in runs.iter().enumerate() {
+        check(run, &format!("runs[{place}]."), &mut errors);
+    }
+    start_all(services, job, runs, errors).await
+}
+
+fn check(run: &RunInput, path: &str, errors: &mut Vec<FieldError>) {
+    let mut wrong = |field: &str, reason: String| {
+        errors.push(FieldError {
+            field: format!("{path}{field}"),
+            reason,
+        });
+    };
+    if run
+        .params
+        .as_ref()
+        .is_some_and(|params| params.len() > MAX_PARAMS_BYTES)
+    {
+        wrong("params", format!("at most {MAX_PARAMS_BYTES} bytes"));
+    }
+    if run.delay_ms > MAX_DELAY_MS {
+        wrong("delayMs", format!("at most {MAX_DELAY_MS}"));
+    }
+}
+
+async fn start_all(
+    services: &Services,
+    job: &Arc<JobDefinition>,
+    runs: Vec<RunInput>,
+    errors: Vec<FieldError>,
+) -> Result<Vec<Id>, ServiceError> {
+    if !errors.is_empty() {
+        return Err(ServiceError::Invalid(errors));
+    }
+    let job = job.clone();
+    let runs = runs
+        .into_iter()
+        .map(|run| RunRequest {
+            params: run.params,
+            delay_ms: run.delay_ms,
+        })
+        .collect();
+    let started = ask(CHANGE_LIMIT, |reply| {
+        services
+            .handles
+            .instances
+            .start(StartRuns { job, runs, reply })
+    })
+    .await?
+    .map_err(|error| match error {
+        StartError::NotOwner => ServiceError::NotOwner(None),
+        StartError::JobDeleted => ServiceError::NotFound(Thing::Job),
+        StartError::Unavailable(why) => ServiceError::Unavailable(why),
+    })?;
+    Ok(started.into_iter().map(|id| Id(id.0)).collect())
+}

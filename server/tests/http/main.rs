@@ -1,0 +1,16 @@
+//! The HTTP edge as its clients see it: a real store, and a stand-in behind every port of an actor.
+
+mod assets;
+mod bad_input;
+mod stand_in;
+mod support;
+
+mod apps;
+mod instances;
+mod jobs;
+mod openapi;
+mod permissions;
+mod routes;
+mod runs;
+mod sessions;
+mod streams;

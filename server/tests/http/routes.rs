@@ -1,0 +1,55 @@
+//! The table of routes: what each needs is written down here once more, so that a change is seen.
+
+use powerjob_server::http::all_routes;
+
+const TABLE: &str = "\
+DELETE /apps/{appId}: SU on the application
+DELETE /jobs/{jobId}: WRITE on the job's application
+DELETE /session: an account
+GET /actors: SU on everything
+GET /apps/{appId}/events: READ on the application
+GET /apps/{appId}/instances: READ on the application
+GET /apps/{appId}/jobs: READ on the application
+GET /apps/{appId}/workers: READ on the application
+GET /apps/{appId}: READ on the application
+GET /apps: an account
+GET /instances/{instanceId}/log/download: OPS on the instance's application
+GET /instances/{instanceId}/log/stream: OPS on the instance's application
+GET /instances/{instanceId}/log: OPS on the instance's application
+GET /instances/{instanceId}: READ on the instance's application
+GET /jobs/{jobId}/diagnosis: READ on the job's application
+GET /jobs/{jobId}/runs: READ on the job's application
+GET /jobs/{jobId}: READ on the job's application
+GET /openapi.json: nothing
+GET /session: an account
+GET /tap/recent: SU on everything
+GET /tap: SU on everything
+PATCH /apps/{appId}: WRITE on the application
+POST /apps/{appId}/jobs: WRITE on the application
+POST /apps/{appId}/secret: SU on the application
+POST /apps: an account
+POST /instances/{instanceId}/cancel: OPS on the instance's application
+POST /instances/{instanceId}/retry: OPS on the instance's application
+POST /instances/{instanceId}/stop: OPS on the instance's application
+POST /jobs/{jobId}/copy: WRITE on the job's application
+POST /jobs/{jobId}/disable: WRITE on the job's application
+POST /jobs/{jobId}/enable: WRITE on the job's application
+POST /jobs/{jobId}/runs:batch: OPS on the job's application
+POST /jobs/{jobId}/runs: OPS on the job's application
+POST /schedules:check: an account
+POST /session/tickets: an account
+POST /session: nothing
+PUT /jobs/{jobId}: WRITE on the job's application
+";
+
+#[test]
+fn every_route_needs_what_the_table_says() {
+    let routes = all_routes();
+    let mut lines: Vec<_> = routes
+        .rules()
+        .iter()
+        .map(|rule| format!("{} {}: {}\n", rule.method, rule.path, rule.needs))
+        .collect();
+    lines.sort();
+    assert_eq!(lines.concat(), TABLE);
+}
