@@ -13,19 +13,21 @@ use crate::home::{Home, SignInFile};
 /// Where a server listens when nothing else is said.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:7700";
 
+/// Heading of the arguments below.
+const ACCESS: &str = "Connection and output";
+
 /// What every operator's command takes.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Connection and output")]
 pub(crate) struct Access {
     /// Address of the server, several separated by commas [default: that of the last login, else
     /// http://127.0.0.1:7700].
-    #[arg(long, global = true, env = "POWERJOB_URL", value_name = "URL")]
+    #[arg(long, global = true, help_heading = ACCESS, env = "POWERJOB_URL", value_name = "URL")]
     pub(crate) server: Option<String>,
     /// Application, by name or id [default: that of the last login, else the only one there is].
-    #[arg(long, global = true, env = "POWERJOB_APP", value_name = "NAME")]
+    #[arg(long, global = true, help_heading = ACCESS, env = "POWERJOB_APP", value_name = "NAME")]
     pub(crate) app: Option<String>,
     /// Print JSON for programs: exactly what the API says, one document; streams as one per line.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = ACCESS)]
     pub(crate) json: bool,
 }
 
