@@ -58,16 +58,17 @@ impl Connection {
         remembered: Option<&SignInFile>,
         token: Option<Secret<String>>,
     ) -> Result<Self, Failure> {
-        let server = server_of(access, remembered);
+        let mut client = Client::builder()
+            .server(server_of(access, remembered))
+            .build()?;
         // a token goes only to the server that gave it
-        let own = remembered.filter(|sign_in| sign_in.server == server);
-        let mut builder = Client::builder().server(&server);
+        let own = remembered.filter(|sign_in| sign_in.server == spelled_out(&client));
         if let Some(token) = token.or_else(|| own.map(|sign_in| sign_in.token.clone())) {
-            builder = builder.token(token);
+            client = client.with_token(token.expose());
         }
         let app = access.app.clone();
         Ok(Self {
-            client: builder.build()?,
+            client,
             app: app.or_else(|| own.and_then(|sign_in| sign_in.app.clone())),
         })
     }
@@ -133,6 +134,11 @@ impl Connection {
     }
 }
 
+/// The addresses of a client in one spelling.
+pub(crate) fn spelled_out(client: &Client) -> String {
+    client.servers().join(",")
+}
+
 /// The addresses that are meant.
 pub(crate) fn server_of(access: &Access, remembered: Option<&SignInFile>) -> String {
     let given = access.server.clone();
@@ -196,6 +202,16 @@ mod tests {
         let connection = Connection::new(&access, Some(&remembered()), None).expect("connection");
         assert!(debug_of(&connection).contains("token: None"));
         assert_eq!(connection.app, None);
+    }
+
+    #[test]
+    fn the_same_server_in_another_spelling_gets_its_token() {
+        let access = Access {
+            server: Some("mine/".to_owned()),
+            ..Access::default()
+        };
+        let connection = Connection::new(&access, Some(&remembered()), None).expect("connection");
+        assert!(debug_of(&connection).contains("token: Some(***)"));
     }
 
     #[test]
