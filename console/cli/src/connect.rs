@@ -13,19 +13,21 @@ use crate::home::{Home, SignInFile};
 /// Where a server listens when nothing else is said.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:7700";
 
+/// Heading of the arguments below.
+const ACCESS: &str = "Connection and output";
+
 /// What every operator's command takes.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Connection and output")]
 pub(crate) struct Access {
     /// Address of the server, several separated by commas [default: that of the last login, else
     /// http://127.0.0.1:7700].
-    #[arg(long, global = true, env = "POWERJOB_URL", value_name = "URL")]
+    #[arg(long, global = true, help_heading = ACCESS, env = "POWERJOB_URL", value_name = "URL")]
     pub(crate) server: Option<String>,
     /// Application, by name or id [default: that of the last login, else the only one there is].
-    #[arg(long, global = true, env = "POWERJOB_APP", value_name = "NAME")]
+    #[arg(long, global = true, help_heading = ACCESS, env = "POWERJOB_APP", value_name = "NAME")]
     pub(crate) app: Option<String>,
     /// Print JSON for programs: exactly what the API says, one document; streams as one per line.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = ACCESS)]
     pub(crate) json: bool,
 }
 
@@ -56,16 +58,17 @@ impl Connection {
         remembered: Option<&SignInFile>,
         token: Option<Secret<String>>,
     ) -> Result<Self, Failure> {
-        let server = server_of(access, remembered);
+        let mut client = Client::builder()
+            .server(server_of(access, remembered))
+            .build()?;
         // a token goes only to the server that gave it
-        let own = remembered.filter(|sign_in| sign_in.server == server);
-        let mut builder = Client::builder().server(&server);
+        let own = remembered.filter(|sign_in| sign_in.server == spelled_out(&client));
         if let Some(token) = token.or_else(|| own.map(|sign_in| sign_in.token.clone())) {
-            builder = builder.token(token);
+            client = client.with_token(token.expose());
         }
         let app = access.app.clone();
         Ok(Self {
-            client: builder.build()?,
+            client,
             app: app.or_else(|| own.and_then(|sign_in| sign_in.app.clone())),
         })
     }
@@ -131,6 +134,11 @@ impl Connection {
     }
 }
 
+/// The addresses of a client in one spelling.
+pub(crate) fn spelled_out(client: &Client) -> String {
+    client.servers().join(",")
+}
+
 /// The addresses that are meant.
 pub(crate) fn server_of(access: &Access, remembered: Option<&SignInFile>) -> String {
     let given = access.server.clone();
@@ -194,6 +202,16 @@ mod tests {
         let connection = Connection::new(&access, Some(&remembered()), None).expect("connection");
         assert!(debug_of(&connection).contains("token: None"));
         assert_eq!(connection.app, None);
+    }
+
+    #[test]
+    fn the_same_server_in_another_spelling_gets_its_token() {
+        let access = Access {
+            server: Some("mine/".to_owned()),
+            ..Access::default()
+        };
+        let connection = Connection::new(&access, Some(&remembered()), None).expect("connection");
+        assert!(debug_of(&connection).contains("token: Some(***)"));
     }
 
     #[test]

@@ -130,9 +130,16 @@ fn problem_of(status: u16, body: &[u8]) -> Problem {
             404 => "no such object or path".to_owned(),
             _ => format!("HTTP status {status}"),
         },
-        detail: None,
+        detail: short_text(body),
         errors: Vec::new(),
     })
+}
+
+/// A line that is no page: what `/ready` says, for instance.
+fn short_text(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?.trim();
+    let is_line = !text.is_empty() && text.len() <= 200 && !text.contains(['<', '\n', '{']);
+    is_line.then(|| text.to_owned())
 }
 
 fn said(problem: &Problem) -> String {
@@ -199,6 +206,10 @@ mod tests {
         assert_eq!(
             error_of(404, "<html>nginx</html>").to_string(),
             "not found: no such object or path"
+        );
+        assert_eq!(
+            error_of(503, "the lease is lost\n").to_string(),
+            "http://a is not available: HTTP status 503 (the lease is lost)"
         );
     }
 }

@@ -12,15 +12,17 @@ use crate::text::table;
 /// The file that is read when `--config` names none.
 const DEFAULT_FILE: &str = "powerjob.toml";
 
+/// Heading of the arguments below.
+const HEADING: &str = "Configuration";
+
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Configuration")]
 pub(crate) struct ConfigArgs {
     /// Configuration file [default: powerjob.toml, if there is one].
-    #[arg(long, value_name = "FILE", global = true, env = "POWERJOB_CONFIG")]
+    #[arg(long, value_name = "FILE", global = true, help_heading = HEADING, env = "POWERJOB_CONFIG")]
     config: Option<PathBuf>,
     /// Set a field; may be given several times: --set server.zone=Europe/Berlin
-    #[arg(long = "set", value_name = "SECTION.FIELD=VALUE", global = true, value_parser = assignment)]
+    #[arg(long = "set", help_heading = HEADING, value_name = "SECTION.FIELD=VALUE", global = true, value_parser = assignment)]
     set: Vec<(String, String)>,
 }
 

@@ -23,7 +23,7 @@ pub(super) const MAX_PAGE: u32 = 500;
 A job is named by its name or its id; a name that fits several jobs is refused with their ids.
 Examples:
   powerjob job list --app shop --query mail
-  powerjob job create nightly --cron \"0 0 3 * * *\" --zone Europe/Berlin --shell nightly.sh
+  powerjob job create nightly --cron \"0 0 3 * * ?\" --zone Europe/Berlin --shell nightly.sh
   powerjob job create ping --every 10s --processor http --params '{\"url\":\"http://shop/health\"}'
   powerjob job edit nightly --time-limit 30m        or without flags: opens $EDITOR
   powerjob job run nightly --params today --wait --follow

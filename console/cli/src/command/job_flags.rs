@@ -15,31 +15,35 @@ use crate::text::{span, when};
 
 /// When a job runs.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Schedule")]
 pub(crate) struct ScheduleFlags {
-    /// CRON with seconds: "0 30 9 * * MON-FRI"; five fields work as well.
-    #[arg(long, value_name = "EXPRESSION", group = "kind")]
+    /// CRON: second minute hour day month weekday [year], e.g. "0 30 9 ? * MON-FRI".
+    #[arg(
+        long,
+        help_heading = "Schedule",
+        value_name = "EXPRESSION",
+        group = "kind"
+    )]
     cron: Option<String>,
     /// Every so often, from start to start: 10s, 5m, 250ms.
-    #[arg(long, value_name = "SPAN", group = "kind", value_parser = span::parse_ms)]
+    #[arg(long, help_heading = "Schedule", value_name = "SPAN", group = "kind", value_parser = span::parse_ms)]
     every: Option<u64>,
     /// So long after the end of the run before: 10s, 5m.
-    #[arg(long, value_name = "SPAN", group = "kind", value_parser = span::parse_ms)]
+    #[arg(long, help_heading = "Schedule", value_name = "SPAN", group = "kind", value_parser = span::parse_ms)]
     after_each: Option<u64>,
     /// In steps inside a daily window, as the JSON of the reference.
-    #[arg(long, value_name = "JSON", group = "kind")]
+    #[arg(long, help_heading = "Schedule", value_name = "JSON", group = "kind")]
     daily: Option<String>,
     /// Only when somebody runs it.
-    #[arg(long, group = "kind")]
+    #[arg(long, help_heading = "Schedule", group = "kind")]
     on_demand: bool,
     /// Time zone, e.g. Europe/Berlin [default: the server's].
-    #[arg(long, value_name = "ZONE")]
+    #[arg(long, help_heading = "Schedule", value_name = "ZONE")]
     zone: Option<String>,
     /// Not before this instant.
-    #[arg(long, value_name = "TIME", value_parser = when::parse)]
+    #[arg(long, help_heading = "Schedule", value_name = "TIME", value_parser = when::parse)]
     from: Option<i64>,
     /// Not after this instant.
-    #[arg(long, value_name = "TIME", value_parser = when::parse)]
+    #[arg(long, help_heading = "Schedule", value_name = "TIME", value_parser = when::parse)]
     until: Option<i64>,
 }
 
@@ -76,15 +80,19 @@ impl ScheduleFlags {
 
 /// What a job is.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Definition")]
 pub(crate) struct JobFlags {
     /// Take the definition from a file in JSON, as `powerjob job show --json` prints it; - = stdin.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Definition")]
     pub(crate) file: Option<String>,
     #[command(flatten)]
     pub(crate) schedule: ScheduleFlags,
     /// Name of a processor that workers have.
-    #[arg(long, value_name = "NAME", group = "code", help_heading = "Definition")]
+    #[arg(
+        long,
+        value_name = "PROCESSOR",
+        group = "code",
+        help_heading = "Definition"
+    )]
     processor: Option<String>,
     /// Shell script: a file, or - for stdin.
     #[arg(long, value_name = "FILE", group = "code", help_heading = "Definition")]

@@ -8,7 +8,7 @@ use powerjob_client::Client;
 use powerjob_common::secret::Secret;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use crate::connect::{Access, Connection, server_of};
+use crate::connect::{Access, Connection, server_of, spelled_out};
 use crate::failure::{Failure, Outcome};
 use crate::home::{Home, SignInFile};
 use crate::output::Output;
@@ -46,7 +46,8 @@ pub(crate) async fn login(args: LoginArgs, output: &Output) -> Result<Outcome, F
     // a damaged or loose file is no obstacle: it is about to be replaced
     let before = home.load().unwrap_or_default();
     let server = server_of(&args.access, before.as_ref());
-    let client = Client::builder().server(&server).build()?;
+    let client = Client::builder().server(server).build()?;
+    let server = spelled_out(&client);
     let password = password(&args, &server, output)?;
     let answer = client.sign_in(&args.account, password.expose()).await;
     let signed_in = answer.map_err(|error| match error {

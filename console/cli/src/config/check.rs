@@ -36,13 +36,19 @@ fn server(raw: &mut RawConfig) -> Option<ServerSettings> {
         node: raw.text("server.node"),
         zone: raw.text("server.zone"),
         admin_password,
-        shards: usize::try_from(raw.count("server.shards")?).ok()?,
+        shards: count(raw, "server.shards"),
+        runtime_threads: count(raw, "server.runtime_threads"),
         lease_ttl: raw.span("server.lease_ttl")?,
         lease_renewal: raw.span("server.lease_renewal")?,
         worker_lost_after: raw.span("server.worker_lost_after")?,
         look_ahead: raw.span("server.look_ahead")?,
-        no_worker_grace: raw.span("server.no_worker_grace")?,
+        worker_return_grace: raw.span("server.worker_return_grace")?,
+        allow_unproven_workers: raw.flag("server.allow_unproven_workers")?,
     })
+}
+
+fn count(raw: &RawConfig, path: &str) -> Option<usize> {
+    usize::try_from(raw.count(path)?).ok()
 }
 
 fn agent(raw: &mut RawConfig) -> Option<AgentSettings> {
@@ -57,8 +63,8 @@ fn agent(raw: &mut RawConfig) -> Option<AgentSettings> {
         name: raw.text("agent.name"),
         tags: raw.list("agent.tags"),
         work_dir: raw.path("agent.work_dir")?,
-        capacity: usize::try_from(raw.count("agent.capacity")?).ok()?,
-        queue: usize::try_from(raw.count("agent.queue")?).ok()?,
+        capacity: count(raw, "agent.capacity")?,
+        queue: count(raw, "agent.queue")?,
         cancel_grace: raw.span("agent.cancel_grace")?,
         shutdown_grace: raw.span("agent.shutdown_grace")?,
         spool: raw.flag("agent.spool")?,

@@ -119,7 +119,7 @@ pub(crate) const FIELDS: &[Field] = &[
         "server.zone",
         Kind::Text,
         "",
-        "Time zone of schedules that name none, e.g. `Europe/Berlin`. Not set: the machine's.",
+        "Time zone of schedules that name none, e.g. `Europe/Berlin`. Not set: the machine's, as TZ or /etc/localtime name it, else UTC.",
     ),
     field(
         "server.admin_password",
@@ -137,8 +137,15 @@ pub(crate) const FIELDS: &[Field] = &[
     field(
         "server.shards",
         Kind::Count(1, 64),
-        "4",
-        "Actors that share the work on instances. More help only on machines with many processors.",
+        "",
+        "Actors that share the work on instances. Not set: one for every four processors. \
+         More help only on machines with many processors.",
+    ),
+    field(
+        "server.runtime_threads",
+        Kind::Count(1, 64),
+        "",
+        "Threads under the actors. Not set: one for each processor, at most 4.",
     ),
     field(
         "server.lease_ttl",
@@ -166,11 +173,16 @@ pub(crate) const FIELDS: &[Field] = &[
         "How far ahead of their time runs are stored. Short: more transactions; long: an edited schedule takes back more.",
     ),
     field(
-        "server.no_worker_grace",
-        Kind::Span(0, 86_400_000),
-        "1m",
-        "How long a run waits while its application has no worker at all before it fails. \
-         A job can say otherwise. 0s: it fails at once.",
+        "server.worker_return_grace",
+        Kind::Span(1_000, 3_600_000),
+        "10s",
+        "How long workers may take to come back after the server's own start before their runs are given up.",
+    ),
+    field(
+        "server.allow_unproven_workers",
+        Kind::Flag,
+        "false",
+        "Whether workers may come in without proving the secret of their application. Only for closed networks.",
     ),
     field(
         "agent.servers",

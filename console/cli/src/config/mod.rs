@@ -40,12 +40,14 @@ pub(crate) struct ServerSettings {
     pub(crate) node: Option<String>,
     pub(crate) zone: Option<String>,
     pub(crate) admin_password: Option<Secret<String>>,
-    pub(crate) shards: usize,
+    pub(crate) shards: Option<usize>,
+    pub(crate) runtime_threads: Option<usize>,
     pub(crate) lease_ttl: Duration,
     pub(crate) lease_renewal: Duration,
     pub(crate) worker_lost_after: Duration,
     pub(crate) look_ahead: Duration,
-    pub(crate) no_worker_grace: Duration,
+    pub(crate) worker_return_grace: Duration,
+    pub(crate) allow_unproven_workers: bool,
 }
 
 /// Section `[agent]`.

@@ -1,62 +1,93 @@
-//! What `powerjob standalone` finds on its first start: an application for its own agent, and with
-//! `--demo` jobs that really run. Repeating it changes nothing that is there.
+//! What `powerjob standalone` makes at its start: an application for its own agent, and with
+//! `--demo` jobs that really run. What is there already stays as it is.
 
-use powerjob_client::api::app::NewApp;
-use powerjob_client::api::id::Id;
-use powerjob_client::api::job::JobInput;
-use powerjob_client::{AppQuery, Client, Error, JobQuery};
 use powerjob_common::secret::Secret;
+use powerjob_protocol::api::app::NewApp;
+use powerjob_protocol::api::job::JobInput;
+use powerjob_server::app::ServerHandles;
+use powerjob_server::service::access::Person;
+use powerjob_server::service::accounts::ADMINISTRATOR;
+use powerjob_server::service::jobs::JobFilter;
+use powerjob_server::service::{Services, ServiceError, apps, jobs};
+use powerjob_server::store;
+use powerjob_server::store::app::App;
 use powerjob_worker::{TaskContext, WorkerBuilder};
 use serde_json::{Value, json};
 
+use super::chain;
 use crate::failure::Failure;
 
 /// Name of the demo's application.
 pub(super) const APP: &str = "demo";
 
-/// The application with the secret of its workers, made if need be. An application whose secret is
-/// not at hand any more gets a new one.
-pub(super) async fn app(client: &Client, name: &str) -> Result<(Id, Secret<String>), Failure> {
-    let new = NewApp {
-        name: name.to_owned(),
-        title: "Made by powerjob standalone".to_owned(),
-        tags: Vec::new(),
-    };
-    let made = match client.create_app(&new).await {
-        Err(Error::Conflict(_)) => {
-            let id = existing_app(client, name).await?;
-            client.renew_app_secret(id).await?
-        }
-        made => made?,
-    };
-    Ok((made.app.id, Secret::new(made.worker_secret)))
+/// Acts as the first administrator, through the same functions as the HTTP API.
+pub(super) struct Owner {
+    services: Services,
+    person: Person,
 }
 
-async fn existing_app(client: &Client, name: &str) -> Result<Id, Failure> {
-    let query = AppQuery {
-        name: Some(name.to_owned()),
-        ..AppQuery::default()
-    };
-    let page = client.apps(&query).await?;
-    let app = page.items.into_iter().find(|app| app.name == name);
-    app.map(|app| app.id)
-        .ok_or_else(|| Failure::local(format!("application `{name}` exists but is not visible")))
-}
-
-/// Makes the demo's jobs that are not there yet; `server` is where the console is.
-pub(super) async fn jobs(client: &Client, app: Id, server: &str) -> Result<(), Failure> {
-    for job in definitions(server) {
-        let job: JobInput = serde_json::from_value(job)
-            .map_err(|error| Failure::local(format!("a job of the demo is wrong: {error}")))?;
-        let query = JobQuery {
-            name: Some(job.name.clone()),
-            ..JobQuery::default()
-        };
-        if client.jobs(app, &query).await?.items.is_empty() {
-            client.create_job(app, &job).await?;
-        }
+impl Owner {
+    /// Finds the first administrator.
+    pub(super) async fn new(handles: ServerHandles) -> Result<Self, Failure> {
+        let store = handles.store.clone();
+        let known = store.credentials(ADMINISTRATOR.to_owned()).await.map_err(stored)?;
+        let person = Person::new(known.account, known.grants);
+        let services = Services::new(store, handles);
+        Ok(Self { services, person })
     }
-    Ok(())
+
+    /// The application of a name, made if need be.
+    pub(super) async fn app(&self, name: &str) -> Result<App, Failure> {
+        match self.services.store.app_by_name(name.to_owned()).await {
+            Err(store::Error::NotFound { .. }) => {}
+            found => return found.map_err(stored),
+        }
+        let new = NewApp {
+            name: name.to_owned(),
+            title: "Made by powerjob standalone".to_owned(),
+            tags: Vec::new(),
+        };
+        apps::create(&self.services, &self.person, new).await.map_err(served)?;
+        self.services.store.app_by_name(name.to_owned()).await.map_err(stored)
+    }
+
+    /// A secret that workers of the application may prove.
+    pub(super) async fn secret(&self, app: &App) -> Result<Secret<String>, Failure> {
+        let secrets = self.services.store.app_secrets(app.id).await.map_err(stored)?;
+        if let Some(newest) = secrets.into_iter().next() {
+            return Ok(newest.secret);
+        }
+        let renewed = apps::renew_secret(&self.services, &self.person, app).await;
+        Ok(Secret::new(renewed.map_err(served)?.worker_secret))
+    }
+
+    /// Makes the demo's jobs that are not there yet; `server` is where the console is.
+    pub(super) async fn jobs(&self, app: &App, server: &str) -> Result<usize, Failure> {
+        let mut made = 0;
+        for definition in definitions(server) {
+            let job: JobInput = serde_json::from_value(definition)
+                .map_err(|error| Failure::local(format!("a job of the demo is wrong: {error}")))?;
+            let filter = JobFilter {
+                name: Some(job.name.clone()),
+                limit: 1,
+                ..JobFilter::default()
+            };
+            let found = jobs::list(&self.services, app, &filter).await.map_err(served)?;
+            if found.items.is_empty() {
+                jobs::create(&self.services, &self.person, app, job).await.map_err(served)?;
+                made += 1;
+            }
+        }
+        Ok(made)
+    }
+}
+
+fn stored(error: store::Error) -> Failure {
+    Failure::local(chain(&error))
+}
+
+fn served(error: ServiceError) -> Failure {
+    Failure::local(chain(&error))
 }
 
 fn definitions(server: &str) -> [Value; 5] {
