@@ -33,6 +33,7 @@ mod domain;
 mod error;
 mod handle;
 mod identity;
+mod node;
 mod online_log;
 mod outcome;
 mod processor;

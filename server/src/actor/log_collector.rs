@@ -79,11 +79,92 @@ impl Handler<Mail<StoreLogs>> for LogCollector {
             if !is_stored {
                 ticket.failed();
             }
+            drop(ticket);
             reply.send(is_stored);
         });
         if !self.store.is_running() {
             tracing::error!("the thread that writes logs is gone");
             ctx.stop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use powerjob_common::actor::{ActorScope, ActorSlot, Guardian, OnDeath, Port};
+    use powerjob_common::time::SystemClock;
+    use powerjob_protocol::wire::worker_to_server::LogLine;
+
+    use super::*;
+    use crate::log_store::{LogQuery, LogStoreConfig};
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    fn letter(first_sequence: u64, reply: Reply<bool>) -> StoreLogs {
+        let line = LogLine {
+            at_ms: 1,
+            level: 2,
+            text: "hello".to_owned(),
+        };
+        let chunk = LogChunk {
+            instance_id: 5,
+            attempt: 1,
+            first_sequence,
+            lost_before: 0,
+            lines: vec![line],
+        };
+        StoreLogs {
+            app_id: AppId(1),
+            worker: NodeRef {
+                node_id: "w1".to_owned(),
+                incarnation: 1,
+            },
+            chunks: vec![chunk],
+            reply,
+        }
+    }
+
+    fn started(store: &LogStore) -> (Port<StoreLogs>, Guardian) {
+        let scope = ActorScope::new("test", Arc::new(SystemClock));
+        let slot = ActorSlot::new(&scope, "server/logs", 8);
+        let guardian = Guardian::new();
+        let (arbiter, store) = (actix_rt::Arbiter::current(), store.clone());
+        guardian.start(&slot, &arbiter, OnDeath::EndProcess, move || {
+            LogCollector::new(store.clone())
+        });
+        (slot.port(), guardian)
+    }
+
+    #[actix::test]
+    async fn chunks_are_answered_when_they_are_stored_and_then_give_their_place_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = LogStore::open(folder.path(), LogStoreConfig::default()).expect("it opens");
+        let (port, _guardian) = started(&store);
+        for first in 0..20 {
+            assert_eq!(
+                port.ask(LIMIT, |reply| letter(first, reply)).await,
+                Ok(true)
+            );
+        }
+        let query = LogQuery {
+            limit: 100,
+            ..LogQuery::default()
+        };
+        let slice = store.read(InstanceId(5), AppId(1), query).await;
+        assert_eq!(slice.expect("readable").entries.len(), 20);
+    }
+
+    #[actix::test]
+    async fn chunks_that_cannot_be_stored_are_answered_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("app-1"), b"in the way").expect("written");
+        let store = LogStore::open(folder.path(), LogStoreConfig::default()).expect("it opens");
+        let (port, _guardian) = started(&store);
+        assert_eq!(port.ask(LIMIT, |reply| letter(0, reply)).await, Ok(false));
+        std::fs::remove_file(folder.path().join("app-1")).expect("removed");
+        assert_eq!(port.ask(LIMIT, |reply| letter(0, reply)).await, Ok(true));
     }
 }

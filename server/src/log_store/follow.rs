@@ -55,6 +55,12 @@ impl Followers {
         }
     }
 
+    /// How many instances are followed.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Ends all following.
     pub(super) fn close(&self) {
         self.waiting.clear();

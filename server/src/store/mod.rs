@@ -6,6 +6,8 @@
 pub mod account;
 pub mod app;
 mod connect;
+#[cfg(test)]
+mod contract;
 mod dialect;
 pub mod error;
 mod fence;

@@ -98,7 +98,7 @@ impl Parameters {
         }
     }
 
-    /// The values in the order of their numbers.
+    /// The values in the order of the placeholders.
     pub(super) fn values(self, fence: Option<&Fence>, now: UnixMillis) -> Vec<Value> {
         let (node, epoch) = match fence {
             Some(fence) => (Some(fence.node_id.clone()), fence.server_epoch),
@@ -113,19 +113,28 @@ impl Parameters {
             assignments.end();
         }
         let (updates, triggers) = (self.updates.count, self.triggers.count);
+        let date = date_text(now);
         vec![
+            // the fence
+            node.clone().into(),
             node.into(),
             epoch.into(),
             assignments.value(),
+            // new instances
+            date.as_str().into(),
+            date.as_str().into(),
             self.inserts.value(),
+            // updates
+            now.0.into(),
+            date.into(),
             self.updates.value(),
             updates.into(),
             self.released.value(),
+            // triggers
             self.triggers.value(),
             triggers.into(),
+            // history
             self.attempts.value(),
-            date_text(now).into(),
-            now.0.into(),
         ]
     }
 }

@@ -1,8 +1,8 @@
 //! The statements of the hot path: constant text, whatever the number of rows.
 //!
-//! Parameters are numbered over the whole text: 1 node id or NULL (no fence), 2 server epoch,
-//! 3 assignments, 4 new instances, 5 updates, 6 number of updates, 7 released trigger keys,
-//! 8 triggers, 9 number of triggers, 10 ended attempts, 11 date, 12 epoch milliseconds.
+//! The driver binds the placeholders of all statements one after the other, in the order in which
+//! they stand in the text; `Parameters::values` gives the values in that order. (Numbered
+//! placeholders would not do: a number that a statement skips is counted, and shifts what follows.)
 //! Rows travel as JSON arrays of arrays; `encode.rs` writes their fields in the order used here.
 
 use crate::store::dialect::Dialect;
@@ -44,9 +44,9 @@ impl Statements {
 
 /// Fails the transaction when the server or one of the applications has another owner.
 const FENCE: &str = "\
-insert into {pj_guard} (fenced) select 1 where ?1 is not null and (
- not exists (select 1 from {pj_server_lease} l where l.node_id = ?1 and l.epoch = ?2)
- or exists (select 1 from json_each(?3) f where not exists (
+insert into {pj_guard} (fenced) select 1 where ? is not null and (
+ not exists (select 1 from {pj_server_lease} l where l.node_id = ? and l.epoch = ?)
+ or exists (select 1 from json_each(?) f where not exists (
   select 1 from {pj_app_assignment} a
   where a.app_id = f.value ->> 0 and a.shard = 0 and a.epoch = f.value ->> 1)))";
 
@@ -62,8 +62,8 @@ select
  1 + (r.value ->> 5 = 3), r.value ->> 6, r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9,
  r.value ->> 10, r.value ->> 11, r.value ->> 12, r.value ->> 13, r.value ->> 14, r.value ->> 15,
  r.value ->> 16, r.value ->> 17, r.value ->> 18, r.value ->> 19, r.value ->> 20, r.value ->> 21,
- r.value ->> 22, r.value ->> 23, -1, ?11, ?11
-from jsonb_each(?4) r";
+ r.value ->> 22, r.value ->> 23, -1, ?, ?
+from jsonb_each(?) r";
 
 /// Sets no column of a unique or history index: those would be written anew for every row.
 const UPDATE: &str = "\
@@ -74,25 +74,25 @@ update {instance_info} as i set
  pj_started_at = r.value ->> 10, finished_time = r.value ->> 11, pj_recorded_at = r.value ->> 12,
  task_tracker_address = r.value ->> 13, pj_tracker_node = r.value ->> 14,
  pj_tracker_incarnation = r.value ->> 15, result = r.value ->> 16,
- last_report_time = ?12, gmt_modified = ?11
-from jsonb_each(?5) r
+ last_report_time = ?, gmt_modified = ?
+from jsonb_each(?) r
 where i.instance_id = r.value ->> 0 and i.status = r.value ->> 1
  and coalesce(i.pj_attempt, 0) = r.value ->> 2";
 
 /// `changes()` is that of the statement before; in the normal case nothing is inserted.
-const CHECK_UPDATES: &str = "insert into {pj_guard} (stale) select 1 where changes() <> ?6";
+const CHECK_UPDATES: &str = "insert into {pj_guard} (stale) select 1 where changes() <> ?";
 
 const RELEASE: &str = "\
 update {instance_info} set pj_trigger_key = null
-where instance_id in (select value from json_each(?7))";
+where instance_id in (select value from json_each(?))";
 
 const TRIGGER: &str = "\
 update {job_info} as j set next_trigger_time = r.value ->> 3
-from jsonb_each(?8) r
+from jsonb_each(?) r
 where j.id = r.value ->> 0 and coalesce(j.pj_revision, 0) = r.value ->> 1
  and j.next_trigger_time is r.value ->> 2";
 
-const CHECK_TRIGGERS: &str = "insert into {pj_guard} (stale) select 1 where changes() <> ?9";
+const CHECK_TRIGGERS: &str = "insert into {pj_guard} (stale) select 1 where changes() <> ?";
 
 /// An attempt that is in the history already stays as it is.
 const ATTEMPTS: &str = "\
@@ -104,5 +104,5 @@ select
  r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5,
  r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9, r.value ->> 10, r.value ->> 11,
  r.value ->> 12, r.value ->> 13, r.value ->> 14
-from jsonb_each(?10) r where true
+from jsonb_each(?) r where true
 on conflict do nothing";

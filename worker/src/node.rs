@@ -1,0 +1,328 @@
+//! Builds the actors of a worker and connects them: the only place that knows all its parts.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_rt::Arbiter;
+use powerjob_common::actor::{ActorScope, ActorSlot, Guardian, OnDeath, Port};
+use powerjob_common::id::NodeRef;
+use powerjob_common::time::Clock;
+use powerjob_protocol::wire::worker_to_server::InstanceReport;
+use powerjob_session::{Identity, Role};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::actor::health_reporter::HealthReporter;
+use crate::actor::letters::{CancelAllRuns, CloseSession, Drain, FlushLogs, ReportsSpooled};
+use crate::actor::log_shipper::LogShipper;
+use crate::actor::processor_tracker::{ProcessorTracker, ProcessorTrackerParts};
+use crate::actor::server_link::{Presentation, ServerLink, ServerLinkParts};
+use crate::actor::task_tracker::{Load, TaskTracker, TaskTrackerParts};
+use crate::config::Options;
+use crate::domain::ending::CancelReason;
+use crate::domain::task_table::Limits;
+use crate::identity;
+use crate::online_log::LogQueue;
+use crate::processor::registry::Registry;
+use crate::processor::runner::EventQueue;
+use crate::rpc::dialing::Dialing;
+use crate::run::RunSetting;
+use crate::store::{OnDurable, Spool, SpoolOpening};
+
+/// Places in the queues; see `rpc::inbox::REQUEST_PLACES` for what requests may take of them.
+const TRACKER_PLACES: usize = 65_536;
+const SMALL_QUEUE: usize = 256;
+/// Ends that may wait for the server before new runs are refused.
+const UNACKNOWLEDGED: usize = 65_536;
+/// Time for results and log lines at the end of a worker.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+/// How often an actor that can be rebuilt is.
+const REBUILDS: u32 = 10;
+
+/// What the thread of a worker is to build.
+pub(crate) struct Plan {
+    pub(crate) options: Options,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) node_id: String,
+    pub(crate) is_connected: watch::Sender<bool>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// A built worker, as far as its shutdown needs it.
+pub(crate) struct Node {
+    pub(crate) guardian: Guardian,
+    drain_tasks: Port<Drain>,
+    drain_link: Port<Drain>,
+    cancel_all: Port<CancelAllRuns>,
+    flush_logs: Port<FlushLogs>,
+    close: Port<CloseSession>,
+    load: watch::Receiver<Load>,
+    is_connected: watch::Receiver<bool>,
+}
+
+/// The places of the actors, before any of them runs.
+struct Slots {
+    link: ActorSlot<ServerLink>,
+    tasks: ActorSlot<TaskTracker>,
+    processors: ActorSlot<ProcessorTracker>,
+    health: ActorSlot<HealthReporter>,
+    logs: ActorSlot<LogShipper>,
+}
+
+impl Slots {
+    fn new(scope: &ActorScope) -> Self {
+        Self {
+            link: ActorSlot::new(scope, "worker/server_link", TRACKER_PLACES),
+            tasks: ActorSlot::new(scope, "worker/task_tracker", TRACKER_PLACES),
+            processors: ActorSlot::new(scope, "worker/processor_tracker", TRACKER_PLACES),
+            health: ActorSlot::new(scope, "worker/health_reporter", SMALL_QUEUE),
+            logs: ActorSlot::new(scope, "worker/log_shipper", SMALL_QUEUE),
+        }
+    }
+}
+
+impl Node {
+    /// Starts all actors on the arbiter of this thread.
+    pub(crate) fn build(
+        plan: Plan,
+        spool: Option<SpoolOpening>,
+        code_runtime: Handle,
+    ) -> std::io::Result<(Self, Option<JoinHandle<()>>)> {
+        let scope = ActorScope::new(&plan.node_id, plan.clock.clone());
+        let slots = Slots::new(&scope);
+        let (spool, restored, spool_thread) = start_spool(spool, &slots)?;
+        let (load_sender, load) = watch::channel(Load::default());
+        let logs = LogQueue::new(plan.clock.clone());
+        let guardian = Guardian::new();
+        let (arbiter, end) = (Arbiter::current(), OnDeath::EndProcess);
+        let parts = plan.processor_tracker(&slots, code_runtime);
+        guardian.start(&slots.processors, &arbiter, end, move || {
+            ProcessorTracker::new(parts.clone())
+        });
+        let owed = Owed { spool, restored };
+        let parts = plan.task_tracker(&slots, &logs, owed, load_sender);
+        guardian.start(&slots.tasks, &arbiter, end, move || {
+            TaskTracker::new(parts.clone())
+        });
+        let parts = plan.server_link(&slots, &scope, load.clone());
+        guardian.start(&slots.link, &arbiter, end, move || {
+            ServerLink::new(parts.clone())
+        });
+        start_rebuildable(&guardian, &slots, &logs, plan.work_dir());
+        let me = "worker/shutdown";
+        let node = Self {
+            guardian,
+            drain_tasks: slots.tasks.port().from(me),
+            drain_link: slots.link.port().from(me),
+            cancel_all: slots.processors.port().from(me),
+            flush_logs: slots.logs.port().from(me),
+            close: slots.link.port().from(me),
+            load,
+            is_connected: plan.is_connected.subscribe(),
+        };
+        Ok((node, spool_thread))
+    }
+
+    /// Takes nothing new, gives runs time, cancels the rest, and brings what is owed to the server.
+    pub(crate) async fn shut_down(&self, deadline: Duration, grace: Duration) {
+        self.drain_tasks.tell(Drain {}).ok();
+        self.drain_link.tell(Drain {}).ok();
+        if !self.wait(deadline, |load| load.held == 0).await {
+            let reason = CancelReason::WorkerShutdown;
+            self.cancel_all.tell(CancelAllRuns { reason }).ok();
+            self.wait(grace + Duration::from_secs(1), |load| load.held == 0)
+                .await;
+        }
+        if *self.is_connected.borrow() {
+            self.flush_logs
+                .ask(FLUSH_LIMIT, |reply| FlushLogs { reply })
+                .await
+                .ok();
+            self.wait(FLUSH_LIMIT, |load| load.held == 0 && load.owed == 0)
+                .await;
+            self.close
+                .ask(FLUSH_LIMIT, |reply| CloseSession { reply })
+                .await
+                .ok();
+        }
+        let left = *self.load.borrow();
+        if left != Load::default() {
+            tracing::warn!(
+                held = left.held,
+                owed = left.owed,
+                "the worker ends with work left"
+            );
+        }
+    }
+
+    async fn wait(&self, limit: Duration, is_reached: impl Fn(&Load) -> bool) -> bool {
+        let mut load = self.load.clone();
+        let reached = load.wait_for(|load| is_reached(load));
+        tokio::time::timeout(limit, reached).await.is_ok()
+    }
+}
+
+type StartedSpool = (Option<Spool>, Vec<InstanceReport>, Option<JoinHandle<()>>);
+
+fn start_spool(spool: Option<SpoolOpening>, slots: &Slots) -> std::io::Result<StartedSpool> {
+    let Some(mut opening) = spool else {
+        return Ok((None, Vec::new(), None));
+    };
+    let restored = std::mem::take(&mut opening.owed);
+    if !restored.is_empty() {
+        tracing::info!(
+            batch_count = restored.len(),
+            "results of an earlier life wait for the server"
+        );
+    }
+    let spooled: Port<ReportsSpooled> = slots.tasks.port().from("worker/spool");
+    let on_durable: OnDurable = Box::new(move |reports| {
+        if let Err(refused) = spooled.tell(ReportsSpooled { reports }) {
+            tracing::error!(%refused, "the task tracker did not take durable results");
+        }
+    });
+    let (spool, thread) = opening.start(on_durable)?;
+    Ok((Some(spool), restored, Some(thread)))
+}
+
+/// The actors whose loss costs nothing but what they held.
+fn start_rebuildable(guardian: &Guardian, slots: &Slots, logs: &Arc<LogQueue>, work_dir: PathBuf) {
+    let arbiter = Arbiter::current();
+    let rebuild = OnDeath::Rebuild {
+        max_restarts: REBUILDS,
+    };
+    let (me, send) = (slots.logs.port(), slots.link.port().from(slots.logs.path()));
+    let logs = logs.clone();
+    guardian.start(&slots.logs, &arbiter, rebuild, move || {
+        LogShipper::new(me.clone(), send.clone(), logs.clone())
+    });
+    let metrics = slots.link.port().from(slots.health.path());
+    guardian.start(&slots.health, &arbiter, rebuild, move || {
+        HealthReporter::new(metrics.clone(), &work_dir)
+    });
+}
+
+/// The ends of an earlier life, and the way of new ones to the disk.
+struct Owed {
+    spool: Option<Spool>,
+    restored: Vec<InstanceReport>,
+}
+
+impl Plan {
+    fn work_dir(&self) -> PathBuf {
+        self.options
+            .work_dir
+            .clone()
+            .unwrap_or_else(std::env::temp_dir)
+    }
+
+    /// Runs that the worker holds at most.
+    fn capacity(&self) -> usize {
+        self.options.concurrency.saturating_add(self.options.queue)
+    }
+
+    fn processor_tracker(&self, slots: &Slots, code_runtime: Handle) -> ProcessorTrackerParts {
+        ProcessorTrackerParts {
+            me: slots.processors.port().from(slots.processors.path()),
+            task_tracker: slots.tasks.port().from(slots.processors.path()),
+            events: Arc::new(EventQueue::default()),
+            runtime: code_runtime,
+            clock: self.clock.clone(),
+            concurrency: self.options.concurrency,
+            blocking_threads: self.options.blocking_threads,
+            cancel_grace: self.options.cancel_grace,
+        }
+    }
+
+    fn task_tracker(
+        &self,
+        slots: &Slots,
+        logs: &Arc<LogQueue>,
+        owed: Owed,
+        load: watch::Sender<Load>,
+    ) -> TaskTrackerParts {
+        let me = slots.tasks.path();
+        TaskTrackerParts {
+            start: slots.processors.port().from(me),
+            cancel: slots.processors.port().from(me),
+            send: slots.link.port().from(me),
+            registry: self.registry.clone(),
+            setting: self.run_setting(logs),
+            spool: owed.spool,
+            limits: Limits {
+                held: self.capacity(),
+                unacknowledged: UNACKNOWLEDGED,
+            },
+            load,
+            restored: owed.restored,
+        }
+    }
+
+    fn run_setting(&self, logs: &Arc<LogQueue>) -> Arc<RunSetting> {
+        Arc::new(RunSetting {
+            worker: identity::display_name(self.options.name.as_deref()).into(),
+            clock: self.clock.clone(),
+            logs: logs.clone(),
+            work_dir: self.work_dir().into(),
+            max_result_chars: self.options.max_result_chars,
+            cancel_grace: self.options.cancel_grace,
+        })
+    }
+
+    fn server_link(
+        &self,
+        slots: &Slots,
+        scope: &ActorScope,
+        load: watch::Receiver<Load>,
+    ) -> ServerLinkParts {
+        let me = slots.link.path();
+        let identity = self.identity();
+        ServerLinkParts {
+            me: slots.link.port().from(me),
+            run: slots.tasks.port().from(me),
+            stop: slots.tasks.port().from(me),
+            inventory: slots.tasks.port().from(me),
+            inventory_answered: slots.tasks.port().from(me),
+            session_lost: slots.tasks.port().from(me),
+            reports_answered: slots.tasks.port().from(me),
+            logs_answered: slots.logs.port().from(me),
+            presentation: self.presentation(&identity),
+            dialing: self.dialing(identity, scope),
+            load,
+            is_connected: self.is_connected.clone(),
+            scope: scope.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn identity(&self) -> Identity {
+        let incarnation = u64::try_from(self.clock.now().0).unwrap_or(0);
+        let node = NodeRef {
+            node_id: self.node_id.clone(),
+            incarnation,
+        };
+        Identity::new(node, Role::Worker)
+    }
+
+    fn presentation(&self, identity: &Identity) -> Presentation {
+        Presentation {
+            address: identity::display_name(self.options.name.as_deref()),
+            tags: self.options.tags.clone(),
+            software: identity.software.clone(),
+            capacity: u32::try_from(self.capacity()).unwrap_or(u32::MAX),
+            processors: self.registry.names(),
+        }
+    }
+
+    fn dialing(&self, identity: Identity, scope: &ActorScope) -> Dialing {
+        Dialing {
+            servers: self.options.servers.clone(),
+            identity,
+            app: self.options.app.clone(),
+            secret: self.options.secret.clone(),
+            scope: scope.clone(),
+        }
+    }
+}
