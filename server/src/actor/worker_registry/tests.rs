@@ -349,7 +349,7 @@ async fn nobody_is_lost_because_the_server_shuts_down() {
     bench.tell(closed(1, 7, Ending::ServerStops));
     bench.until(1, Some(WorkerState::Suspect)).await;
     bench.clock.advance(Duration::from_secs(60));
-    bench.ownership.leave(APP);
+    bench.ownership.end();
     bench.until(1, None).await;
     assert!(bench.lost.try_next().is_none());
 }
