@@ -1,5 +1,4 @@
 //! Embeds the files of `web/dist`, if there are any, as a table sorted by path.
-#![expect(clippy::print_stdout, reason = "cargo reads its instructions there")]
 
 use std::fmt::Write as _;
 use std::fs;

@@ -142,7 +142,7 @@ impl ServerConfig {
     /// How many threads the runtime has on a machine with `processors`.
     pub(crate) fn thread_count(&self, processors: usize) -> usize {
         self.runtime_threads
-            .unwrap_or(processors.min(4))
+            .unwrap_or_else(|| processors.min(4))
             .clamp(1, 64)
     }
 }

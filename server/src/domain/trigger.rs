@@ -33,7 +33,13 @@ pub struct Occurrence {
 }
 
 /// Plans the occurrences from `next` until `now` + `look_ahead`.
-pub fn plan(schedule: &Schedule, lifecycle: &Lifecycle, next: UnixMillis, now: UnixMillis) -> Plan {
+pub fn plan(
+    schedule: &Schedule,
+    lifecycle: &Lifecycle,
+    next: UnixMillis,
+    now: UnixMillis,
+    look_ahead: Duration,
+) -> Plan {
     let mut plan = Plan::default();
     let mut cursor = Some(next);
     if next <= now {

@@ -61,9 +61,4 @@ impl Ownership {
     pub(crate) fn enter(&self, app_id: AppId, epoch: i64) {
         self.apps.insert(app_id, epoch);
     }
-
-    /// An application is not ours any more.
-    pub(crate) fn leave(&self, app_id: AppId) {
-        self.apps.remove(&app_id);
-    }
 }

@@ -32,7 +32,7 @@ struct Known {
 
 /// Applications with their secrets, read from the store and kept for a moment.
 #[derive(Debug, Clone)]
-pub(crate) struct SecretCache {
+pub struct SecretCache {
     store: Store,
     clock: Arc<dyn Clock>,
     apps: Arc<Mutex<HashMap<String, Known>>>,
@@ -48,7 +48,7 @@ impl SecretCache {
     }
 
     /// Reads the application anew for the next worker: its secrets have changed, or it is gone.
-    pub(crate) fn forget(&self, app_id: AppId) {
+    pub fn forget(&self, app_id: AppId) {
         self.lock().retain(|_, known| known.app_id != app_id);
     }
 

@@ -92,7 +92,7 @@ impl BoundListener {
 
 /// The open door.
 #[derive(Debug)]
-pub(crate) struct WorkerListener {
+pub struct WorkerListener {
     secrets: SecretCache,
     sessions: OpenSessions,
     stop: CancellationToken,
@@ -100,7 +100,7 @@ pub(crate) struct WorkerListener {
 
 impl WorkerListener {
     /// The memory for secrets, to be told of changes.
-    pub(crate) fn secrets(&self) -> SecretCache {
+    pub fn secrets(&self) -> SecretCache {
         self.secrets.clone()
     }
 

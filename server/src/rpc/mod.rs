@@ -12,5 +12,6 @@ mod reports;
 mod tests;
 
 pub(crate) use self::connection::{ConnectionParts, RegistryPorts};
-pub(crate) use self::gate::SecretCache;
-pub(crate) use self::listener::{BindError, BoundListener, DoorConfig, WorkerListener};
+pub use self::gate::SecretCache;
+pub use self::listener::WorkerListener;
+pub(crate) use self::listener::{BoundListener, DoorConfig};

@@ -94,3 +94,20 @@ export async function call<T>(method: Method, path: string, options: Options = {
     throw new ApiError({ code: UNREADABLE, status: response.status, title });
   }
 }
+
+const early = new Map<string, Promise<unknown>>();
+
+/** Asks for something that the first page will want, beside the question who one is. */
+export function prefetch(path: string): void {
+  const answer = call<unknown>("GET", path);
+  early.set(path, answer);
+  // whoever wants it gets the failure
+  answer.catch(() => undefined);
+}
+
+/** What was asked for early; only once, for afterwards it is old. */
+export function takeEarly<T>(path: string): Promise<T> | undefined {
+  const answer = early.get(path);
+  early.delete(path);
+  return answer as Promise<T> | undefined;
+}

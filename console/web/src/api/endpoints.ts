@@ -1,4 +1,4 @@
-import { type Query, address, call } from "./client";
+import { type Query, address, call, takeEarly } from "./client";
 import type {
   App,
   AppChange,
@@ -46,7 +46,7 @@ export const api = {
   signOut: () => call<void>("DELETE", "/v1/session"),
 
   apps: (signal?: AbortSignal, query: Query = {}) => get<Page<App>>("/v1/apps", signal, query),
-  app: (id: Id, signal?: AbortSignal) => get<App>(app(id), signal),
+  app: (id: Id, signal?: AbortSignal) => takeEarly<App>(app(id)) ?? get<App>(app(id), signal),
   createApp: (body: NewApp) => call<AppWithSecret>("POST", "/v1/apps", { body }),
   changeApp: (id: Id, body: AppChange) => call<App>("PATCH", app(id), { body }),
   deleteApp: (id: Id) => call<void>("DELETE", app(id)),

@@ -1,4 +1,4 @@
-import { type ReactNode, Suspense, lazy } from "react";
+import { type ReactNode, Suspense } from "react";
 import { Redirect, Route, Router, Switch, useLocation, useSearch } from "wouter";
 import { guarded } from "../data/guard";
 import { type SessionState, SessionProvider, useSession } from "../data/session";
@@ -14,10 +14,8 @@ import { ErrorBoundary } from "./ErrorBoundary";
 import { Frame } from "./Frame";
 import { NotFound } from "./NotFound";
 import { ShortLink } from "./ShortLink";
+import { AppsPage, InspectorPage } from "./pages";
 import { paths } from "./paths";
-
-const AppsPage = lazy(() => import("../pages/apps/AppsPage"));
-const InspectorPage = lazy(() => import("../pages/inspector/InspectorPage"));
 
 interface Props {
   lang: { lang: Lang; dictionary: Dictionary };

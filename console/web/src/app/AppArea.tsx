@@ -1,4 +1,4 @@
-import { type ReactNode, Suspense, createContext, lazy, useContext, useEffect } from "react";
+import { type ReactNode, Suspense, createContext, useContext, useEffect } from "react";
 import { Route, Switch } from "wouter";
 import { api } from "../api/endpoints";
 import type { App } from "../api/types";
@@ -10,14 +10,15 @@ import { ErrorBox } from "../ui/ErrorBox";
 import { Spinner } from "../ui/bits";
 import { Frame } from "./Frame";
 import { NotFound } from "./NotFound";
-
-const HomePage = lazy(() => import("../pages/home/HomePage"));
-const JobsPage = lazy(() => import("../pages/jobs/JobsPage"));
-const JobPage = lazy(() => import("../pages/job/JobPage"));
-const JobFormPage = lazy(() => import("../pages/jobForm/JobFormPage"));
-const InstancesPage = lazy(() => import("../pages/instances/InstancesPage"));
-const InstancePage = lazy(() => import("../pages/instance/InstancePage"));
-const WorkersPage = lazy(() => import("../pages/workers/WorkersPage"));
+import {
+  HomePage,
+  InstancePage,
+  InstancesPage,
+  JobFormPage,
+  JobPage,
+  JobsPage,
+  WorkersPage,
+} from "./pages";
 
 interface AppContext {
   app: App;

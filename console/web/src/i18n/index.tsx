@@ -101,7 +101,6 @@ const WORDS = new Set<string>(
     ["processor", "BUILT_IN SHELL PYTHON EXTERNAL"],
     ["dispatch", "HEALTH_FIRST RANDOM SPECIFY"],
     ["outcome", "ok failed dropped"],
-    ["permission", "READ WRITE OPS SU"],
     ["level", "DEBUG INFO WARN ERROR OFF"],
     ["problem", "no-connection unreadable-answer console-error not-signed-in session-expired"],
     ["problem", "wrong-credentials too-many-attempts"],

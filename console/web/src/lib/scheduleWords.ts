@@ -42,8 +42,17 @@ export function chineseSchedule(schedule: ScheduleInput): string | undefined {
 function daily(expression: string): string | undefined {
   const fields = readDaily(expression);
   if (fields === undefined) return undefined;
-  const days = fields.days.length === 7 ? "每天" : fields.days.map((day) => DAYS[day]).join("、");
+  const days = dayRange(fields.days);
   return `${days} ${fields.from} 至 ${fields.to}，每 ${span(fields.everyMs)}`;
+}
+
+/** `每天`, `周一至周五`, or one by one. */
+function dayRange(days: number[]): string {
+  const [first = 1] = days;
+  const last = first + days.length - 1;
+  if (days.length === 7) return "每天";
+  const isRow = days.length > 2 && days.every((day, index) => day === first + index);
+  return isRow ? `${DAYS[first]}至${DAYS[last]}` : days.map((day) => DAYS[day]).join("、");
 }
 
 const NUMBER = /^\d{1,2}$/;

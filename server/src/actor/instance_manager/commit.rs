@@ -1,6 +1,5 @@
 //! After the commit: answering, sending, going back when a write failed.
 
-use powerjob_common::actor::Letter;
 use powerjob_common::id::InstanceId;
 use powerjob_common::status::TimeExpressionType;
 use powerjob_common::time::UnixMillis;
@@ -167,15 +166,10 @@ impl Shard {
         if is_loop {
             self.outbox.ended.push(RunEnded {
                 job_id: run.job.id,
-                ended_at: run.instance.state.finished_at.unwrap_or(now),
+                // By the clock of this server: that of the worker may be wrong.
+                ended_at: run.instance.state.recorded_at.unwrap_or(now),
             });
         }
-        tracing::debug!(
-            instance_id = %id,
-            status = run.instance.state.status.name(),
-            letter = RunEnded::NAME,
-            "instance ended"
-        );
         self.forget(id, ChangeError::AlreadyFinished);
     }
 }

@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 
-use powerjob_common::id::{InstanceId, NodeRef};
+use powerjob_common::id::{AppId, InstanceId, NodeRef};
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::wire::server_to_worker::{RunVerdict, StopReason};
 use powerjob_protocol::wire::worker_to_server::ReportAnswer;
 use powerjob_session::SessionError;
 
+use super::answer::AnswerSlot;
 use super::claim::WRITE_BEHIND;
 use super::letters::{ReconcileWorker, RunsUnanswered, WorkerLost};
 use super::message::ChangeError;
 use super::run::{Event, Waiter, stop_order};
 use super::shard::{Due, Shard};
-use crate::domain::fold::{self, Folded};
+use crate::domain::fold::{self, Folded, Report};
 use crate::domain::instance::{Instance, InstanceState};
 
 /// A worker that refused a run for lack of room is left alone for so long.
@@ -91,7 +92,7 @@ impl Shard {
         &mut self,
         id: InstanceId,
         folded: Folded,
-        slot: super::answer::AnswerSlot,
+        slot: AnswerSlot,
         now: UnixMillis,
     ) {
         match folded {
@@ -142,6 +143,23 @@ impl Shard {
         self.change(id, change, vec![Waiter::Caller(reply)]);
         if let Some(writing) = self.runs.get_mut(&id).and_then(|run| run.writing.as_mut()) {
             writing.stop = stop;
+        }
+    }
+
+    /// Reports of a worker of an application; what it says about others is not heard.
+    pub(super) fn take_reports(
+        &mut self,
+        app_id: AppId,
+        items: Vec<(InstanceId, Report, AnswerSlot)>,
+        now: UnixMillis,
+    ) {
+        for (id, report, slot) in items {
+            let run = self.runs.get(&id);
+            if run.is_some_and(|run| run.instance.app_id != app_id) {
+                slot.answer(ReportAnswer::UnknownInstance);
+            } else {
+                self.happen(id, Event::Report(report, slot), now);
+            }
         }
     }
 
@@ -209,7 +227,7 @@ impl Shard {
     }
 
     pub(super) fn lose_worker(&mut self, lost: &WorkerLost, now: UnixMillis) {
-        let runs = self.runs_at(lost.app_id.0, |node| *node == lost.node);
+        let runs = self.runs_at(lost.app_id, |node| *node == lost.node);
         for (id, attempt) in runs {
             let cause = lost.cause.clone();
             self.happen(id, Event::Lost { attempt, cause }, now);
@@ -225,17 +243,15 @@ impl Shard {
             finished,
             held,
         } = letter;
-        for (id, report, slot) in finished {
-            self.happen(id, Event::Report(report, slot), now);
-        }
+        self.take_reports(app_id, finished, now);
         let known: HashMap<_, _> = held
             .iter()
             .map(|(id, attempt, _)| (*id, *attempt))
             .collect();
         for (id, attempt, slot) in held {
-            self.confirm_held(id, attempt, slot, &node, connection, now);
+            self.confirm_held((id, attempt), slot, (app_id, &node), connection, now);
         }
-        let missing = self.runs_at(app_id.0, |tracker| tracker.node_id == node.node_id);
+        let missing = self.runs_at(app_id, |tracker| tracker.node_id == node.node_id);
         for (id, attempt) in missing {
             let Some(run) = self.runs.get(&id) else {
                 continue;
@@ -260,10 +276,9 @@ impl Shard {
     /// A worker says that it holds a run.
     fn confirm_held(
         &mut self,
-        id: InstanceId,
-        attempt: u32,
-        slot: super::answer::AnswerSlot,
-        node: &NodeRef,
+        (id, attempt): (InstanceId, u32),
+        slot: AnswerSlot,
+        (app_id, node): (AppId, &NodeRef),
         connection: u64,
         now: UnixMillis,
     ) {
@@ -278,7 +293,8 @@ impl Shard {
                 .tracker
                 .as_ref()
                 .is_some_and(|tracker| tracker.node == *node);
-        if !is_present {
+        let is_ours = run.instance.app_id == app_id;
+        if !is_present || !is_ours {
             return slot.stop(stop(run.epoch));
         }
         run.connection = Some(connection);
@@ -293,10 +309,14 @@ impl Shard {
     }
 
     /// The runs that are out at the workers that `is_meant`.
-    fn runs_at(&self, app_id: i64, is_meant: impl Fn(&NodeRef) -> bool) -> Vec<(InstanceId, u32)> {
+    fn runs_at(
+        &self,
+        app_id: AppId,
+        is_meant: impl Fn(&NodeRef) -> bool,
+    ) -> Vec<(InstanceId, u32)> {
         self.runs
             .values()
-            .filter(|run| run.instance.app_id.0 == app_id && run.is_out())
+            .filter(|run| run.instance.app_id == app_id && run.is_out())
             .filter(|run| {
                 let tracker = run.instance.state.tracker.as_ref();
                 tracker.is_some_and(|tracker| is_meant(&tracker.node))

@@ -68,6 +68,8 @@ pub(crate) struct RunsUnanswered {
 /// Reports of a worker, those about instances of this shard; sent by its connection.
 #[derive(Debug, Serialize)]
 pub(crate) struct ApplyReports {
+    /// The application of the worker: it has no say about instances of others.
+    pub(crate) app_id: AppId,
     pub(crate) worker: String,
     #[serde(skip)]
     pub(crate) items: Vec<(InstanceId, Report, AnswerSlot)>,
@@ -126,19 +128,19 @@ pub(crate) struct RunEnded {
 }
 
 macro_rules! letters {
-    ($($letter:ident: $life_cycle:literal, $this:ident => $instances:expr, $weight:expr;)+) => {
+    ($($letter:ident: $life_cycle:literal, $this:ident => $instances:expr, $that:ident => $weight:expr;)+) => {
         $(impl Letter for $letter {
             const NAME: &'static str = stringify!($letter);
             const LIFE_CYCLE: bool = $life_cycle;
 
             fn instances(&self) -> Vec<InstanceId> {
-                let $this = self;
-                $instances
+                let name: fn(&Self) -> Vec<InstanceId> = |$this| $instances;
+                name(self)
             }
 
             fn weight(&self) -> usize {
-                let $this = self;
-                $weight
+                let weigh: fn(&Self) -> usize = |$that| $weight;
+                weigh(self)
             }
         })+
     };
@@ -146,21 +148,21 @@ macro_rules! letters {
 
 letters! {
     AdoptRuns: false,
-        it => it.runs.iter().map(|run| run.instance.instance_id).collect(), it.runs.len();
+        it => it.runs.iter().map(|run| run.instance.instance_id).collect(), it => it.runs.len();
     WritesCommitted: false,
-        it => it.results.iter().map(|(token, _)| InstanceId(token.cast_signed())).collect(), 1;
-    RunVerdicts: false, it => it.items.iter().map(|item| item.0).collect(), it.items.len();
-    RunsUnanswered: true, it => it.items.iter().map(|item| item.0).collect(), it.items.len();
-    ApplyReports: false, it => it.items.iter().map(|item| item.0).collect(), it.items.len();
+        it => it.results.iter().map(|(token, _)| InstanceId(token.cast_signed())).collect(), _it => 1;
+    RunVerdicts: false, it => it.items.iter().map(|item| item.0).collect(), it => it.items.len();
+    RunsUnanswered: true, it => it.items.iter().map(|item| item.0).collect(), it => it.items.len();
+    ApplyReports: false, it => it.items.iter().map(|item| item.0).collect(), it => it.items.len();
     ReconcileWorker: true,
         it => it.held.iter().map(|item| item.0)
             .chain(it.finished.iter().map(|item| item.0)).collect(),
-        it.held.len() + it.finished.len();
-    WorkerLost: true, _it => Vec::new(), 1;
-    WorkersChanged: false, _it => Vec::new(), 1;
-    RunsDue: false, _it => Vec::new(), 1;
-    CheckRuns: false, _it => Vec::new(), 1;
-    ForgetRuns: false, it => it.ids.clone(), it.ids.len();
-    DropApp: true, _it => Vec::new(), 1;
-    RunEnded: false, _it => Vec::new(), 1;
+        it => it.held.len() + it.finished.len();
+    WorkerLost: true, _it => Vec::new(), _it => 1;
+    WorkersChanged: false, _it => Vec::new(), _it => 1;
+    RunsDue: false, _it => Vec::new(), _it => 1;
+    CheckRuns: false, _it => Vec::new(), _it => 1;
+    ForgetRuns: false, it => it.ids.clone(), it => it.ids.len();
+    DropApp: true, _it => Vec::new(), _it => 1;
+    RunEnded: false, _it => Vec::new(), _it => 1;
 }

@@ -242,9 +242,7 @@ handlers! {
     WritesCommitted: shard, it, now => shard.committed(it.results, now);
     RunVerdicts: shard, it, now => shard.take_verdicts(it.items, now);
     RunsUnanswered: shard, it, now => shard.take_unanswered(it, now);
-    ApplyReports: shard, it, now => for (id, report, slot) in it.items {
-        shard.happen(id, Event::Report(report, slot), now);
-    };
+    ApplyReports: shard, it, now => shard.take_reports(it.app_id, it.items, now);
     ReconcileWorker: shard, it, now => shard.reconcile(it, now);
     WorkerLost: shard, it, now => shard.lose_worker(&it, now);
     WorkersChanged: shard, _it, now => shard.has_news = true;

@@ -12,7 +12,7 @@ use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, shard_of};
 use crate::domain::fold;
 use crate::domain::instance::{Instance, Trigger};
 use crate::domain::job::JobDefinition;
-use crate::domain::trigger::{Occurrence, plan};
+use crate::domain::trigger::{Occurrence, after_run, plan};
 use crate::store;
 use crate::store::write::{Lane, TriggerWrite, WriteOp, WriteOutcome};
 
@@ -34,7 +34,9 @@ pub(super) struct Pending {
 impl Scheduler {
     /// Makes the occurrences of all jobs that are due within the look-ahead.
     pub(super) fn make_occurrences(&mut self, now: UnixMillis) {
-        let due = self.index.take_due(now.after(self.parts.look_ahead), MAX_JOBS_AT_ONCE);
+        let due = self
+            .index
+            .take_due(now.after(self.parts.look_ahead), MAX_JOBS_AT_ONCE);
         self.not_before = now.after(TURN_PAUSE);
         let mut items = Vec::with_capacity(due.len());
         for (job_id, next) in due {
@@ -155,6 +157,7 @@ impl Scheduler {
             instances,
             ..
         } = pending;
+        let was_passed_over = instances.is_empty();
         for instance in instances {
             let shard = shard_of(instance.instance_id, adopted.len());
             adopted[shard].push(AdoptedRun {
@@ -167,6 +170,19 @@ impl Scheduler {
         let is_present = |present: &Arc<JobDefinition>| present.revision == job.revision;
         if self.parts.jobs.get(job_id).as_ref().is_some_and(is_present) {
             self.follow_time(job_id, next);
+            if was_passed_over {
+                self.begin_loop_anew(&job);
+            }
+        }
+    }
+
+    /// A loop goes on when its run ends; without a run it would never.
+    fn begin_loop_anew(&mut self, job: &JobDefinition) {
+        if self.index.get(job.id).is_none()
+            && let Some(schedule) = self.schedule(job)
+        {
+            let next = after_run(&schedule, &job.schedule.lifecycle, self.now());
+            self.index.set(job.id, next);
         }
     }
 

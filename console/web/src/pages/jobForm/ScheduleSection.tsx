@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import { type ReactNode, useRef } from "react";
 import type { ScheduleInput } from "../../api/types";
 import { useServer } from "../../data/session";
 import { useT, useWord } from "../../i18n";
@@ -25,9 +25,7 @@ const FIRST: Record<(typeof TYPES)[number], string> = {
 
 const EXAMPLES = ["0 * * * * ?", "0 0/10 * * * ?", "0 0 * * * ?", "0 0 3 * * ?", "0 0 9 ? * MON-FRI", "0 0 1 1 * ?"];
 
-export function zones(): string[] {
-  return Intl.supportedValuesOf("timeZone");
-}
+const ZONES = Intl.supportedValuesOf("timeZone");
 
 export function ScheduleSection(): ReactNode {
   const t = useT();
@@ -142,13 +140,6 @@ function ZoneAndLife(): ReactNode {
   const server = useServer();
   const { draft, setSchedule, errorsOf } = useForm();
   const { schedule } = draft;
-  const list = useRef<HTMLDataListElement>(null);
-  useEffect(() => {
-    // 400 zones: only when the form is there
-    const element = list.current;
-    if (element === null || element.childElementCount > 0) return;
-    element.append(...zones().map((zone) => new Option(zone, zone)));
-  }, []);
   const life = (name: "startAt" | "endAt"): ReactNode => (
     <Field
       label={t(name === "startAt" ? "form.startAt" : "form.endAt")}
@@ -188,7 +179,11 @@ function ZoneAndLife(): ReactNode {
           />
         )}
       </Field>
-      <datalist id="zones" ref={list} />
+      <datalist id="zones">
+        {ZONES.map((zone) => (
+          <option key={zone} value={zone} />
+        ))}
+      </datalist>
       {life("startAt")}
       {life("endAt")}
     </>

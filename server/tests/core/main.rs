@@ -1,0 +1,9 @@
+//! The server core in one process: real store, real sockets, fake workers that do as they are told.
+
+mod cluster;
+mod fake_worker;
+
+mod failures;
+mod operations;
+mod runs;
+mod schedules;

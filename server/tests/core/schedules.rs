@@ -1,0 +1,161 @@
+//! Jobs that run by themselves.
+
+use std::collections::BTreeSet;
+
+use powerjob_common::id::JobId;
+use powerjob_common::status::{InstanceStatus, SwitchableStatus, TimeExpressionType};
+use powerjob_server::actor::scheduler::SaveError;
+use powerjob_server::domain::instance::{Instance, Trigger};
+use powerjob_server::store::instance::InstanceFilter;
+
+use crate::cluster::{Cluster, eventually};
+use crate::fake_worker::SUCCEED;
+
+async fn instances_of(cluster: &Cluster, job_id: JobId) -> Vec<Instance> {
+    let filter = InstanceFilter {
+        apps: vec![cluster.app_id],
+        job_id: Some(job_id),
+        ..InstanceFilter::default()
+    };
+    let store = &cluster.server.handles.store;
+    let page = store.list_instances(filter, None, 500).await;
+    page.expect("readable").instances
+}
+
+fn nominal_of(instance: &Instance) -> i64 {
+    match instance.trigger {
+        Trigger::Schedule { nominal } => nominal.0,
+        other => panic!("not by schedule: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fixed_rate_runs_on_its_grid() {
+    let cluster = Cluster::start().await;
+    let mut worker = cluster.worker("w1").await;
+    let job = cluster
+        .save(|job| {
+            job.schedule.kind = TimeExpressionType::FixedRate;
+            job.schedule.expression = "100".to_owned();
+        })
+        .await;
+    let mut nominals = Vec::new();
+    while nominals.len() < 12 {
+        for run in worker.take_runs().await {
+            let now = cluster.server.handles.clock.now().0;
+            assert!(now >= run.nominal_time_ms, "nothing runs before its time");
+            nominals.push(run.nominal_time_ms);
+            worker.report_one(&run, SUCCEED, "").await;
+        }
+    }
+    nominals.sort_unstable();
+    let steps: BTreeSet<_> = nominals.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(steps, BTreeSet::from([100]), "each time once, on the grid");
+    cluster.switch(job.id, SwitchableStatus::Disable).await;
+    cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fixed_delay_waits_for_its_run() {
+    let cluster = Cluster::start().await;
+    let mut worker = cluster.worker("w1").await;
+    cluster
+        .save(|job| {
+            job.schedule.kind = TimeExpressionType::FixedDelay;
+            job.schedule.expression = "50".to_owned();
+        })
+        .await;
+    for _ in 0..3 {
+        let run = worker.take_run().await;
+        assert!(worker.is_left_alone(), "one run at a time");
+        worker.report_one(&run, SUCCEED, "").await;
+    }
+    cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disabling_calls_off_what_was_made_ahead() {
+    let cluster = Cluster::start().await;
+    let job = cluster
+        .save(|job| {
+            job.schedule.kind = TimeExpressionType::FixedRate;
+            job.schedule.expression = "200".to_owned();
+        })
+        .await;
+    eventually("occurrences are made ahead", async || {
+        instances_of(&cluster, job.id).await.len() >= 3
+    })
+    .await;
+    cluster.switch(job.id, SwitchableStatus::Disable).await;
+    let switched_at = cluster.server.handles.clock.now().0;
+    for instance in instances_of(&cluster, job.id).await {
+        // What is claimed just then may still go; what lies further ahead may not.
+        if nominal_of(&instance) > switched_at + 50 {
+            assert_eq!(instance.state.status, InstanceStatus::Canceled);
+        }
+    }
+    cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_outage_there_is_one_run_and_then_the_grid() {
+    let cluster = Cluster::start().await;
+    let job = cluster
+        .save(|job| {
+            job.schedule.kind = TimeExpressionType::FixedRate;
+            job.schedule.expression = "300".to_owned();
+            job.no_worker_grace_ms = 0;
+        })
+        .await;
+    eventually("it runs", async || {
+        !instances_of(&cluster, job.id).await.is_empty()
+    })
+    .await;
+    let cluster = {
+        let Cluster {
+            server,
+            app_id,
+            folder,
+        } = cluster;
+        server.stop().await;
+        // The outage itself: several occurrences pass.
+        tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+        let server = crate::cluster::Server::start(crate::cluster::config(folder.path())).await;
+        Cluster {
+            server,
+            app_id,
+            folder,
+        }
+    };
+    let started_at = cluster.server.handles.facts.started_at.0;
+    eventually("the grid goes on", async || {
+        let instances = instances_of(&cluster, job.id).await;
+        instances.iter().any(|it| nominal_of(it) > started_at + 600)
+    })
+    .await;
+    let instances = instances_of(&cluster, job.id).await;
+    let mut nominals: Vec<_> = instances.iter().map(nominal_of).collect();
+    nominals.sort_unstable();
+    let first = nominals[0];
+    assert!(nominals.iter().all(|time| (time - first) % 300 == 0));
+    let gaps: Vec<_> = nominals
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .filter(|gap| *gap != 300)
+        .collect();
+    assert_eq!(gaps.len(), 1, "one gap, after the one run that catches up");
+    cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_that_cannot_be_read_is_refused_with_its_field() {
+    let cluster = Cluster::start().await;
+    let mut draft = cluster.draft();
+    draft.schedule.kind = TimeExpressionType::Cron;
+    draft.schedule.expression = "every day".to_owned();
+    let Err(SaveError::Invalid { field, .. }) = cluster.try_save(draft).await else {
+        panic!("it is not valid");
+    };
+    assert!(field.starts_with("schedule."), "{field}");
+    cluster.server.stop().await;
+}
