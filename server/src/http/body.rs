@@ -9,12 +9,12 @@ use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use powerjob_protocol::api::problem::FieldError;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use super::error::{ApiError, Code};
 
-/// Largest body of an ordinary request.
+/// Largest body of an ordinary request: parameters of 1 MiB fit, with room for their escapes.
 pub(super) const BODY_LIMIT: usize = 2 << 20;
 /// Largest body of a batch.
 pub(super) const BATCH_LIMIT: usize = 16 << 20;
@@ -103,14 +103,32 @@ fn header_text(request: &HttpRequest, name: header::HeaderName) -> Option<&str> 
 
 /// Parses JSON; the second, slower pass that finds the path of a mistake runs only after a failure.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        // serde would take an array for a struct: fields without names, in some order.
+        return Err(not_an_object(bytes));
+    }
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        Category::Data => {
-            ApiError::from(Code::ValidationFailed).with_fields(vec![locate::<T>(bytes)])
-        }
-        Category::Syntax | Category::Eof | Category::Io => {
-            ApiError::from(Code::InvalidJson).with_detail(error.to_string())
-        }
+        Category::Data => wrong_field(locate::<T>(bytes)),
+        Category::Syntax | Category::Eof | Category::Io => not_json(&error),
     })
+}
+
+fn not_an_object(bytes: &[u8]) -> ApiError {
+    match serde_json::from_slice::<IgnoredAny>(bytes) {
+        Ok(_) => wrong_field(FieldError {
+            field: String::new(),
+            reason: "the body must be a JSON object".to_owned(),
+        }),
+        Err(error) => not_json(&error),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> ApiError {
+    ApiError::from(Code::InvalidJson).with_detail(error.to_string())
+}
+
+fn wrong_field(error: FieldError) -> ApiError {
+    ApiError::from(Code::ValidationFailed).with_fields(vec![error])
 }
 
 fn locate<T: DeserializeOwned>(bytes: &[u8]) -> FieldError {
@@ -190,7 +208,7 @@ mod tests {
             "schedule.zoen",
             "unknown field",
         );
-        check("[]", "", "JobInput");
+        check("[]", "", "object");
     }
 
     #[test]

@@ -20,10 +20,10 @@ use crate::live::{Event, EventStream, Missed};
 use crate::service::{instances, workers};
 use crate::store::app::App;
 
-/// Events that are sent in one piece.
-const PIECE: usize = 200;
+/// Events that are sent in one piece; fewer than the 128 that tokio lets a task take at a time.
+const PIECE: usize = 100;
 /// The pause after a full piece: nobody reads faster, and more is told as `lagged`.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) fn configure(routes: &mut Routes) {
     routes.get("/apps/{appId}/events", Needs::App(Permission::Read), stream);

@@ -23,10 +23,10 @@ use super::sse::{self, Source};
 use crate::actor::inspector::ClusterTap;
 use crate::service::inspection;
 
-/// Messages that are sent in one piece.
-const PIECE: usize = 200;
+/// Messages that are sent in one piece; fewer than the 128 that tokio lets a task take at a time.
+const PIECE: usize = 100;
 /// The pause after a full piece: nobody reads faster, and more is told as `lagged`.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) fn configure(routes: &mut Routes) {
     routes.get("/actors", Needs::Global(Permission::Su), actors);

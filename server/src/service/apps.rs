@@ -12,11 +12,12 @@ use powerjob_protocol::api::app::{self as api, AppChange, AppWithSecret, NewApp}
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::page::Page;
 use powerjob_protocol::api::problem::FieldError;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::access::Person;
 use super::token::random_secret;
-use super::{ServiceError, Services, Thing, cursor, jobs, missing};
+use super::{GLANCE_LIMIT, ServiceError, Services, Thing, cursor, jobs, missing};
+use crate::actor::elector::ClaimApps;
 use crate::domain::worker::WorkerState;
 use crate::store;
 use crate::store::app::{App, AppHealth};
@@ -202,11 +203,24 @@ pub async fn create(
         })?;
     services.sessions.forget_person(person.id);
     info!(app_id = %app.id, account = person.account, "created an application");
+    take_over(services).await;
     let app = show(services, &person.with_grant(app.id), &app).await?;
     Ok(AppWithSecret {
         app,
         worker_secret: secret.expose().clone(),
     })
+}
+
+/// Has a new application looked after at once. Without an answer it is taken over a little later.
+async fn take_over(services: &Services) {
+    let claimed = services
+        .handles
+        .claim_apps
+        .ask(GLANCE_LIMIT, |reply| ClaimApps { reply })
+        .await;
+    if let Err(error) = claimed {
+        debug!(%error, "a new application will be taken over later");
+    }
 }
 
 /// Changes title and tags.

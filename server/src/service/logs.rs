@@ -40,6 +40,7 @@ pub async fn page(
         tail: filter.tail,
     };
     let slice = services
+        .handles
         .logs
         .read(instance.instance_id, instance.app_id, query)
         .await
@@ -97,7 +98,7 @@ impl LogReader {
         instance: std::sync::Arc<Instance>,
         cursor: Option<String>,
     ) -> Self {
-        let follower = services.logs.follow(instance.instance_id);
+        let follower = services.handles.logs.follow(instance.instance_id);
         Self {
             instance,
             cursor,
@@ -117,6 +118,7 @@ impl LogReader {
         };
         let (id, app) = (self.instance.instance_id, self.instance.app_id);
         let slice = services
+            .handles
             .logs
             .read(id, app, query)
             .await

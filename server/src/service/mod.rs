@@ -32,7 +32,6 @@ use self::apps::AppCache;
 pub use self::error::{ServiceError, SignInError, Thing};
 use self::sessions::Sessions;
 use crate::app::ServerHandles;
-use crate::log_store::LogStore;
 use crate::store::{self, Store};
 
 /// How long a change may take before it counts as unknown.
@@ -47,8 +46,6 @@ pub struct Services {
     pub store: Store,
     /// The ways to the actors.
     pub handles: ServerHandles,
-    /// What runs write.
-    pub logs: LogStore,
     /// Who is signed in.
     pub sessions: Sessions,
     apps: AppCache,
@@ -56,10 +53,9 @@ pub struct Services {
 
 impl Services {
     /// The services of a running server.
-    pub fn new(handles: ServerHandles, logs: LogStore) -> Self {
+    pub fn new(handles: ServerHandles) -> Self {
         Self {
             store: handles.store.clone(),
-            logs,
             handles,
             sessions: Sessions::default(),
             apps: AppCache::default(),

@@ -1,6 +1,7 @@
 //! Applications.
 
 use actix_web::http::Method;
+use powerjob_common::instance_id::InstanceIdGenerator;
 use powerjob_common::status::{InstanceStatus, Role, RoleScope};
 use serde_json::{Value, json};
 
@@ -74,8 +75,10 @@ async fn lists_are_filtered_paged_and_show_failing_ones_first() {
     let gamma = server.get("/v1/apps?name=gamma").await.expect(200)["items"][0]["id"].clone();
     let gamma = gamma.as_str().expect("an id");
     let job = server.job(gamma, "job").await;
+    // Its id says when it was made: lately.
+    let id = InstanceIdGenerator::new(1, 1).next(NOW).0;
     server
-        .instance(gamma, &job, 5, InstanceStatus::Failed)
+        .instance(gamma, &job, id, InstanceStatus::Failed)
         .await;
     let first = server.get("/v1/apps?limit=2").await.expect(200);
     assert_eq!(first["items"][0]["name"], "gamma");

@@ -34,8 +34,8 @@ POST /instances/{instanceId}/stop: OPS on the instance's application
 POST /jobs/{jobId}/copy: WRITE on the job's application
 POST /jobs/{jobId}/disable: WRITE on the job's application
 POST /jobs/{jobId}/enable: WRITE on the job's application
-POST /jobs/{jobId}/runs:batch: OPS on the job's application
 POST /jobs/{jobId}/runs: OPS on the job's application
+POST /jobs/{jobId}/runs:batch: OPS on the job's application
 POST /schedules:check: an account
 POST /session/tickets: an account
 POST /session: nothing

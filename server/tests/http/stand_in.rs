@@ -10,6 +10,7 @@ use powerjob_common::actor::{ActorScope, Letter, Port, Probe, Reply};
 use powerjob_common::id::{InstanceId, JobId};
 use powerjob_common::status::{InstanceStatus, SwitchableStatus};
 use powerjob_common::time::{Clock, UnixMillis};
+use powerjob_server::actor::elector::ClaimApps;
 use powerjob_server::actor::inspector::{GetClusterActors, NodeReading, RecentMessages};
 use powerjob_server::actor::instance_manager::{
     CancelInstance, ChangeError, InstancePorts, ReadInstances, RetryInstance, RunRequest,
@@ -19,8 +20,10 @@ use powerjob_server::actor::scheduler::{SaveError, SaveJob, SwitchJob};
 use powerjob_server::app::{ServerFacts, ServerHandles};
 use powerjob_server::domain::instance::Instance;
 use powerjob_server::domain::job::{JobDefinition, JobDraft};
-use powerjob_server::live::{EventHub, JobTable, WorkerTable};
+use powerjob_server::live::{EventHub, JobTable, Ownership, WorkerTable};
+use powerjob_server::log_store::LogStore;
 use powerjob_server::store::job::{JobSave, JobSwitch};
+use powerjob_server::store::lease::ServerLease;
 use powerjob_server::store::write::{Lane, WriteOp, WriteOutcome};
 use powerjob_server::store::{self, Store};
 
@@ -40,15 +43,23 @@ pub(crate) struct StandIn {
 }
 
 impl StandIn {
-    pub(crate) fn start(store: &Store, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn start(
+        store: &Store,
+        lease: &ServerLease,
+        clock: Arc<dyn Clock>,
+        logs: LogStore,
+    ) -> Self {
         let scope = ActorScope::new("server-1", clock.clone());
         let jobs = JobTable::default();
         let live = Live::default();
         let handles = ServerHandles {
-            clock,
+            clock: clock.clone(),
             runtime: tokio::runtime::Handle::current(),
             store: store.clone(),
             workers: WorkerTable::default(),
+            ownership: Ownership::new(clock.clone()),
+            logs,
+            claim_apps: claim_port(&scope, lease),
             events: EventHub::default(),
             save_job: save_port(&scope, store, &jobs),
             switch_job: switch_port(&scope, store, &jobs),
@@ -112,6 +123,17 @@ where
         }
     });
     port
+}
+
+fn claim_port(scope: &ActorScope, lease: &ServerLease) -> Port<ClaimApps> {
+    let lease = lease.clone();
+    behind(scope, move |letter: ClaimApps| {
+        let lease = lease.clone();
+        async move {
+            let claimed = lease.claim_apps().await.expect("the new application");
+            letter.reply.send(claimed.into_iter().map(|found| found.app_id).collect());
+        }
+    })
 }
 
 fn save_port(scope: &ActorScope, store: &Store, jobs: &JobTable) -> Port<SaveJob> {

@@ -18,7 +18,7 @@ use powerjob_server::http::{HttpConfig, HttpState, configure};
 use powerjob_server::log_store::{LogStore, LogStoreConfig};
 use powerjob_server::service::{Services, accounts, password};
 use powerjob_server::store::account::{Grant, NewAccount};
-use powerjob_server::store::lease::{LeaseRequest, ServerLease};
+use powerjob_server::store::lease::LeaseRequest;
 use powerjob_server::store::{Store, StoreConfig};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +37,6 @@ pub(crate) struct TestServer {
     pub(crate) shutdown: CancellationToken,
     /// Token of the administrator.
     pub(crate) admin: String,
-    lease: ServerLease,
     _folder: tempfile::TempDir,
 }
 
@@ -104,9 +103,9 @@ impl TestServer {
             .expect("an administrator");
         let lease = store.acquire_lease(lease_request()).await.expect("a lease");
         let logs = LogStore::open(&folder.path().join("logs"), LogStoreConfig::default());
-        let actors = StandIn::start(&store, clock.clone());
+        let actors = StandIn::start(&store, &lease, clock.clone(), logs.expect("logs"));
         let shutdown = CancellationToken::new();
-        let services = Services::new(actors.handles.clone(), logs.expect("logs"));
+        let services = Services::new(actors.handles.clone());
         let state = HttpState::new(services, config, Arc::new(|| Ok(())), shutdown.clone());
         let admin = String::new();
         let _folder = folder;
@@ -117,7 +116,6 @@ impl TestServer {
             actors,
             shutdown,
             admin,
-            lease,
             _folder,
         };
         server.admin = server.sign_in("ADMIN", PASSWORD).await;
@@ -218,7 +216,6 @@ impl TestServer {
             .post("/v1/apps", json!({"name": name}))
             .await
             .expect(201);
-        self.lease.claim_apps().await.expect("the new application");
         app["app"]["id"].as_str().expect("an id").to_owned()
     }
 
