@@ -87,6 +87,7 @@ macro_rules! suite {
 suite! { sqlite:
     writer {
         an_instance_comes_back_as_it_was_written
+        an_instance_may_be_born_ended
         a_stale_update_changes_nothing_and_harms_no_other
         a_trigger_key_and_an_instance_id_are_used_once
         writes_about_one_instance_keep_their_order

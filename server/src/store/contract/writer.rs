@@ -37,6 +37,35 @@ pub(super) async fn an_instance_comes_back_as_it_was_written(fixture: Fixture) {
     assert_eq!(store.instance(InstanceId(1)).await.unwrap(), expected);
 }
 
+pub(super) async fn an_instance_may_be_born_ended(fixture: Fixture) {
+    let store = &fixture.store;
+    let ended = Instance {
+        state: ended_state(InstanceStatus::Failed),
+        ..instance(1)
+    };
+    let retried = InstanceState {
+        attempt: 2,
+        ..waiting_state()
+    };
+    let retry = update_from(1, (InstanceStatus::Failed, 1), retried.clone());
+    apply(store, vec![insert(ended.clone()), insert(instance(2))]).await;
+    assert_eq!(store.instance(InstanceId(1)).await.unwrap(), ended);
+    apply(store, vec![retry]).await;
+    let both = Instance {
+        instance_id: InstanceId(3),
+        ..ended
+    };
+    apply(
+        store,
+        vec![
+            insert(both),
+            update_from(3, (InstanceStatus::Failed, 1), retried.clone()),
+        ],
+    )
+    .await;
+    assert_eq!(store.instance(InstanceId(3)).await.unwrap().state, retried);
+}
+
 pub(super) async fn a_stale_update_changes_nothing_and_harms_no_other(fixture: Fixture) {
     let store = &fixture.store;
     apply(

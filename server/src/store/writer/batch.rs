@@ -5,13 +5,25 @@ use std::sync::Arc;
 
 use powerjob_common::id::{InstanceId, JobId};
 
+use super::encode::is_born_with_more;
+use crate::domain::instance::Instance;
 use crate::store::write::{CommitSink, WriteOp, WriteOutcome};
 
-/// How often and how the batch writes an instance: an insert may be followed by one update.
+/// How the batch has written an instance: an insert alone may be followed by one update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Written {
     Inserted,
     Updated,
+}
+
+impl Written {
+    fn by_insert(instance: &Instance) -> Self {
+        if is_born_with_more(&instance.state) {
+            Self::Updated
+        } else {
+            Self::Inserted
+        }
+    }
 }
 
 pub(super) struct Entry {

@@ -1,5 +1,7 @@
 //! Rows as JSON arrays, in the order that `statements.rs` reads them.
 
+use powerjob_common::id::{AppId, InstanceId};
+use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 use sea_orm::Value;
 
@@ -59,19 +61,33 @@ impl Parameters {
         row.optional(workflow);
         row.number(instance.job_revision);
         row.number(instance.created_at.0);
-        row.state(&instance.state);
+        row.new_state(&instance.state);
+        row.end();
+        if is_born_with_more(&instance.state) {
+            let state = &instance.state;
+            self.add_state(instance.instance_id, (state.status, state.attempt), state);
+        }
+    }
+
+    fn add_state(
+        &mut self,
+        id: InstanceId,
+        (expect_status, expect_attempt): (InstanceStatus, u32),
+        state: &InstanceState,
+    ) {
+        let row = &mut self.updates;
+        row.begin();
+        row.number(id.0);
+        row.number(expect_status.code().into());
+        row.number(expect_attempt.into());
+        row.state(state);
         row.end();
     }
 
     fn add_update(&mut self, update: &InstanceUpdate) {
         self.add_app(update.app_id.0);
-        let row = &mut self.updates;
-        row.begin();
-        row.number(update.instance_id.0);
-        row.number(update.expect_status.code().into());
-        row.number(update.expect_attempt.into());
-        row.state(&update.state);
-        row.end();
+        let expected = (update.expect_status, update.expect_attempt);
+        self.add_state(update.instance_id, expected, &update.state);
         if update.release_trigger_key {
             self.released.bare_number(update.instance_id.0);
         }
@@ -106,7 +122,7 @@ impl Parameters {
         };
         let mut assignments = Rows::default();
         for app in fence.map_or(&[][..], |_| &self.apps[..]) {
-            let held = fence.and_then(|fence| fence.apps.get(&powerjob_common::id::AppId(*app)));
+            let held = fence.and_then(|fence| fence.apps.get(&AppId(*app)));
             assignments.begin();
             assignments.number(*app);
             assignments.optional(held.copied());
@@ -137,6 +153,24 @@ impl Parameters {
             self.attempts.value(),
         ]
     }
+}
+
+/// Whether a new instance has more than the insert writes; then an update follows it.
+pub(super) fn is_born_with_more(state: &InstanceState) -> bool {
+    let InstanceState {
+        running_times,
+        received_at,
+        started_at,
+        finished_at,
+        recorded_at,
+        result,
+        ..
+    } = state;
+    *running_times > 0
+        || result.is_some()
+        || [received_at, started_at, finished_at, recorded_at]
+            .iter()
+            .any(|at| at.is_some())
 }
 
 /// A JSON array of rows.
@@ -210,7 +244,17 @@ impl Rows {
         }
     }
 
-    /// The fields of a state, as every statement has them.
+    /// The fields of a state that an instance may have when it is made.
+    fn new_state(&mut self, state: &InstanceState) {
+        self.number(state.status.code().into());
+        self.number(state.attempt.into());
+        self.number(state.unconfirmed_claims.into());
+        self.number(state.expected_at.0);
+        self.instant(state.dispatched_at);
+        self.tracker(state);
+    }
+
+    /// All fields of a state.
     fn state(&mut self, state: &InstanceState) {
         self.number(state.status.code().into());
         self.number(state.attempt.into());
@@ -222,6 +266,11 @@ impl Rows {
         self.instant(state.started_at);
         self.instant(state.finished_at);
         self.instant(state.recorded_at);
+        self.tracker(state);
+        self.optional_text(state.result.as_deref());
+    }
+
+    fn tracker(&mut self, state: &InstanceState) {
         match &state.tracker {
             Some(tracker) => {
                 self.optional_text(Some(&tracker.address));
@@ -230,7 +279,6 @@ impl Rows {
             }
             None => (0..3).for_each(|_| self.null()),
         }
-        self.optional_text(state.result.as_deref());
     }
 
     fn value(mut self) -> Value {

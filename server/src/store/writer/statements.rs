@@ -50,19 +50,19 @@ insert into {pj_guard} (fenced) select 1 where ? is not null and (
   select 1 from {pj_app_assignment} a
   where a.app_id = f.value ->> 0 and a.shard = 0 and a.epoch = f.value ->> 1)))";
 
+/// What an instance has that was just made, waiting or claimed. One that is born with more (e.g.
+/// already ended) gets the rest from the update that follows.
 const INSERT: &str = "\
 insert into {instance_info} (
  instance_id, job_id, app_id, job_params, instance_params, pj_trigger_kind, type, pj_trigger_key,
- pj_nominal_at, wf_instance_id, pj_job_revision, pj_created_at, status, pj_attempt, running_times,
- pj_unconfirmed_claims, expected_trigger_time, actual_trigger_time, pj_received_at, pj_started_at,
- finished_time, pj_recorded_at, task_tracker_address, pj_tracker_node, pj_tracker_incarnation,
- result, last_report_time, gmt_create, gmt_modified)
+ pj_nominal_at, wf_instance_id, pj_job_revision, pj_created_at, status, pj_attempt,
+ pj_unconfirmed_claims, expected_trigger_time, actual_trigger_time, task_tracker_address,
+ pj_tracker_node, pj_tracker_incarnation, running_times, last_report_time, gmt_create, gmt_modified)
 select
  r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5,
  1 + (r.value ->> 5 = 3), r.value ->> 6, r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9,
  r.value ->> 10, r.value ->> 11, r.value ->> 12, r.value ->> 13, r.value ->> 14, r.value ->> 15,
- r.value ->> 16, r.value ->> 17, r.value ->> 18, r.value ->> 19, r.value ->> 20, r.value ->> 21,
- r.value ->> 22, r.value ->> 23, -1, ?, ?
+ r.value ->> 16, r.value ->> 17, 0, -1, ?, ?
 from jsonb_each(?) r";
 
 /// Sets no column of a unique or history index: those would be written anew for every row.
