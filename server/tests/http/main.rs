@@ -10,6 +10,7 @@ mod instances;
 mod jobs;
 mod openapi;
 mod permissions;
+mod real;
 mod routes;
 mod runs;
 mod sessions;

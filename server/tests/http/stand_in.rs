@@ -131,7 +131,9 @@ fn claim_port(scope: &ActorScope, lease: &ServerLease) -> Port<ClaimApps> {
         let lease = lease.clone();
         async move {
             let claimed = lease.claim_apps().await.expect("the new application");
-            letter.reply.send(claimed.into_iter().map(|found| found.app_id).collect());
+            letter
+                .reply
+                .send(claimed.into_iter().map(|found| found.app_id).collect());
         }
     })
 }
