@@ -275,7 +275,7 @@ export function answer(asked: Asked): Answer {
     if (password !== "admin") return problem(401, "wrong-credentials", "Account or password is wrong");
     return { status: 200, body: { token: "t", expiresAt: 0, user: { ...me, account } }, cookie: "pj_mock=1" };
   }
-  if (!asked.isSignedIn) return problem(401, "session-expired", "The session has expired");
+  if (!asked.isSignedIn) return problem(401, "not-signed-in", "Sign in first");
   for (const [method, pattern, handle] of routes) {
     const match = method === asked.method ? pattern.exec(asked.path) : null;
     if (match !== null) return handle(asked, match[1] ?? "");

@@ -11,7 +11,7 @@ interface Options {
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-const SESSION_OVER = new Set(["not-signed-in", "session-expired"]);
+const WRONG_PASSWORD = "wrong-credentials";
 let onSessionOver: (code: string) => void = () => undefined;
 let language = "en";
 
@@ -25,6 +25,9 @@ export const connectivity = {
     this.listeners.forEach((listener) => listener());
   },
 };
+
+/** Those who want to ask again because the person signed in again. */
+export const onRenewal = new Set<() => void>();
 
 /** Tells who wants to know that the session ended. */
 export function whenSessionEnds(listener: (code: string) => void): void {
@@ -83,7 +86,7 @@ export async function call<T>(method: Method, path: string, options: Options = {
   const text = await response.text();
   if (!response.ok) {
     const problem = problemFrom(response.status, response.statusText, text);
-    if (SESSION_OVER.has(problem.code)) onSessionOver(problem.code);
+    if (response.status === 401 && problem.code !== WRONG_PASSWORD) onSessionOver(problem.code);
     throw new ApiError(problem, retryAfter(response));
   }
   if (text === "") return undefined as T;

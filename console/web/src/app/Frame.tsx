@@ -97,7 +97,7 @@ export function Frame({ app, children }: Props): ReactNode {
           <Palette app={app} onClose={() => setPaletteOpen(false)} />
         </Suspense>
       )}
-      {state.kind === "in" && state.expired !== undefined && <SignInAgain reason={state.expired} />}
+      {state.kind === "in" && state.expired !== undefined && <SignInAgain />}
     </div>
   );
 }

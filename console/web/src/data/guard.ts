@@ -3,7 +3,7 @@ import { useEffect, useRef } from "react";
 /** Asks whether an unsaved form may be left. */
 type Guard = () => Promise<boolean>;
 
-let guard: Guard | undefined;
+let guard: { ask: Guard; address: string } | undefined;
 
 /** Goes on at once, or after the person agreed to lose what was typed. */
 export function guarded(go: () => void): void {
@@ -11,40 +11,37 @@ export function guarded(go: () => void): void {
     go();
     return;
   }
-  void guard().then((mayLeave) => {
+  void guard.ask().then((mayLeave) => {
     if (!mayLeave) return;
     guard = undefined;
     go();
   });
 }
 
-const stayOnReload = (event: BeforeUnloadEvent): void => event.preventDefault();
+// The router listens too and would unmount the form. Listeners of the window run in the order in
+// which they were added, capturing or not, so this one is added when the script loads. The form's
+// address is put on top of the history again before anyone asks.
+window.addEventListener("popstate", (event) => {
+  if (guard === undefined) return;
+  event.stopImmediatePropagation();
+  window.history.pushState(null, "", guard.address);
+  guarded(() => window.history.back());
+});
 
-/**
- * Keeps the person on a form with unsaved changes: links, the back button, closing the tab.
- *
- * For the back button the form's address is put on top of the history again before anyone asks.
- */
+window.addEventListener("beforeunload", (event) => {
+  if (guard !== undefined) event.preventDefault();
+});
+
+/** Keeps the person on a form with unsaved changes: links, the back button, closing the tab. */
 export function useLeaveGuard(isDirty: boolean, ask: Guard): void {
   const latest = useRef(ask);
   latest.current = ask;
   useEffect(() => {
     if (!isDirty) return undefined;
-    const mine: Guard = () => latest.current();
-    const address = window.location.href;
-    const onBack = (event: PopStateEvent): void => {
-      if (guard !== mine) return;
-      event.stopImmediatePropagation();
-      window.history.pushState(null, "", address);
-      guarded(() => window.history.back());
-    };
+    const mine = { ask: () => latest.current(), address: window.location.href };
     guard = mine;
-    window.addEventListener("popstate", onBack, { capture: true });
-    window.addEventListener("beforeunload", stayOnReload);
     return () => {
       if (guard === mine) guard = undefined;
-      window.removeEventListener("popstate", onBack, { capture: true });
-      window.removeEventListener("beforeunload", stayOnReload);
     };
   }, [isDirty]);
 }

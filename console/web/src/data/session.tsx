@@ -7,10 +7,15 @@ import {
   useMemo,
   useState,
 } from "react";
-import { whenSessionEnds } from "../api/client";
+import { onRenewal, whenSessionEnds } from "../api/client";
 import { api } from "../api/endpoints";
 import { type ApiError, asApiError } from "../api/problem";
+import { recall, remember } from "../lib/storage";
 import type { Me, ServerFacts, SessionInfo } from "../api/types";
+
+/** Why one is signed out, as the address of the login page says it. */
+export const EXPIRED = "session-expired";
+const SIGNED_IN = "account";
 
 /** Where the person stands: not known yet, signed out (with the reason), or signed in. */
 export type SessionState =
@@ -42,7 +47,8 @@ export function firstSession(): Promise<SessionState> {
   return whoAmI().catch((thrown: unknown): SessionState => {
     const error = asApiError(thrown);
     if (error.problem.status === 401) {
-      return { kind: "out", reason: error.code === "session-expired" ? error.code : undefined };
+      // the browser drops the cookie of an ended session, so only we know that there was one
+      return { kind: "out", reason: recall(SIGNED_IN) === undefined ? undefined : EXPIRED };
     }
     return { kind: "broken", error };
   });
@@ -68,7 +74,9 @@ export function SessionProvider({ first, children }: ProviderProps): ReactNode {
 
   const signIn = useCallback(async (account: string, password: string) => {
     await api.signIn({ account, password });
+    remember(SIGNED_IN, account);
     setState(await whoAmI());
+    onRenewal.forEach((askAgain) => askAgain());
   }, []);
 
   const signOut = useCallback(async () => {
@@ -77,6 +85,7 @@ export function SessionProvider({ first, children }: ProviderProps): ReactNode {
     } catch (thrown) {
       if (asApiError(thrown).problem.status !== 401) throw thrown;
     }
+    remember(SIGNED_IN, undefined);
     setState({ kind: "out", reason: undefined });
   }, []);
 

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react";
+import { onRenewal } from "../api/client";
 import { type ApiError, asApiError } from "../api/problem";
 
 export interface Resource<T> {
@@ -67,6 +68,15 @@ export function useResource<T>(
   const patch = useCallback((change: (data: T) => T) => {
     setState((old) => (old.data === undefined ? old : { ...old, data: change(old.data) }));
   }, []);
+
+  const hasFailed = state.error !== undefined;
+  useEffect(() => {
+    if (!hasFailed) return undefined;
+    onRenewal.add(reload);
+    return () => {
+      onRenewal.delete(reload);
+    };
+  }, [hasFailed, reload]);
 
   useEffect(() => {
     if (pollMs === 0 || key === undefined) return undefined;

@@ -104,6 +104,11 @@ const WORDS = new Set<string>(
     ["level", "DEBUG INFO WARN ERROR OFF"],
     ["problem", "no-connection unreadable-answer console-error not-signed-in session-expired"],
     ["problem", "wrong-credentials too-many-attempts"],
+    ["problem", "account-disabled account-not-found app-in-use app-name-taken app-not-found"],
+    ["problem", "body-too-large cross-site-request instance-not-found internal"],
+    ["problem", "invalid-cursor invalid-query job-not-found not-owner overloaded"],
+    ["problem", "path-not-found permission-denied revision-conflict state-conflict timed-out"],
+    ["problem", "token-expired token-unknown too-many-streams unavailable validation-failed"],
     ["role", "server worker"],
   ].flatMap(([area, values]) => (values ?? "").split(" ").map((value) => `${area}.${value}`)),
 );

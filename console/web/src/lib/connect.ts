@@ -1,6 +1,9 @@
 export interface ConnectFacts {
   app: string;
+  /** Where workers connect, `host:port`. */
   server: string;
+  /** Where commands connect, `http://host:port`. */
+  origin: string;
   /** Only known right after it was made. */
   secret?: string;
 }
@@ -10,13 +13,13 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** The three commands that connect a worker: keep the secret, start the worker, see it. */
-export function connectCommands({ app, server, secret }: ConnectFacts): [string, string, string] {
+/** The three commands that connect a worker: keep the secret, start an agent, see it. */
+export function connectCommands({ app, server, origin, secret }: ConnectFacts): [string, string, string] {
   const file = `${app}.secret`;
   return [
     `(umask 077; printf '%s' ${quoted(secret ?? "<secret>")} > ${file})`,
-    `powerjob agent --server ${server} --app ${app} --secret-file ${file}`,
-    `powerjob worker list --app ${app}`,
+    `POWERJOB_SECRET="$(cat ${file})" powerjob agent --server ${server} --app ${app}`,
+    `powerjob worker list --server ${origin} --app ${app}`,
   ];
 }
 

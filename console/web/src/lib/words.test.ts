@@ -128,7 +128,7 @@ describe("actors", () => {
 
 describe("connecting a worker", () => {
   it("takes three commands that a shell understands", () => {
-    const commands = connectCommands({ app: "a", server: "h:1", secret: "it's" });
+    const commands = connectCommands({ app: "a", server: "h:1", origin: "http://h:2", secret: "it's" });
     expect(commands).toHaveLength(3);
     expect(commands[0]).toContain(String.raw`'it'\''s'`);
     expect(reachable("0.0.0.0:7701", "10.1.2.3")).toBe("10.1.2.3:7701");

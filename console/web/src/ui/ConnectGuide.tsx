@@ -13,7 +13,7 @@ interface Props {
 export function ConnectGuide({ appName, secret }: Props): ReactNode {
   const t = useT();
   const server = reachable(useServer().workerAddress, window.location.hostname);
-  const facts = { app: appName, server };
+  const facts = { app: appName, server, origin: window.location.origin };
   const commands = connectCommands(secret === undefined ? facts : { ...facts, secret });
   const steps = [t("connect.step1"), t("connect.step2"), t("connect.step3")];
   return (

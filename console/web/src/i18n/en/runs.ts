@@ -21,6 +21,7 @@ export const runs = {
   "log.earlier": "The last {n} lines are here.",
   "log.ended": "complete",
   "log.follow": "Follow",
+  "log.forbidden": "You may see this run, but not its log.",
   "log.level": "Level",
   "log.level.least": "{level} and above",
   "log.lines": "{shown} of {n} lines",

@@ -23,6 +23,7 @@ export const runs: Record<keyof typeof English, string> = {
   "log.earlier": "此处为最后 {n} 行。",
   "log.ended": "已完整",
   "log.follow": "跟随",
+  "log.forbidden": "您可以查看此运行，但无权查看日志。",
   "log.level": "级别",
   "log.level.least": "{level} 及以上",
   "log.lines": "{shown} / {n} 行",

@@ -75,6 +75,7 @@ interface LoadedProps {
 function Loaded({ instance, onChanged }: LoadedProps): ReactNode {
   const t = useT();
   const me = useMe();
+  const { operate } = useRights();
   const [filters, setFilters] = useFilters(["tab"]);
   const open = isOpen(instance.status);
   const now = useNow(open ? 500 : 0);
@@ -98,14 +99,16 @@ function Loaded({ instance, onChanged }: LoadedProps): ReactNode {
           onSelect={(key) => setFilters({ tab: key === "log" ? undefined : key })}
         />
       )}
-      {tab === "log" ? (
+      {tab === "log" && !operate && <p className="notice">{t("log.forbidden")}</p>}
+      {tab === "log" && operate && (
         <LogPanel
           key={instance.id}
           instanceId={instance.id}
           generation={generation}
           attempts={instance.attempts.length}
         />
-      ) : (
+      )}
+      {tab === "messages" && (
         <Suspense fallback={<Spinner />}>
           <MessagesPanel instanceId={instance.id} />
         </Suspense>

@@ -74,7 +74,7 @@ export function useLog(id: string, generation: number, isPaused: boolean): Log {
       });
     };
     api
-      .log(id, { tail: TAIL }, abort.signal)
+      .log(id, { tail: true, limit: TAIL }, abort.signal)
       .then((page) => {
         cursor.current = page.nextCursor;
         const { lines, isComplete } = page;

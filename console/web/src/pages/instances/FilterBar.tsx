@@ -1,6 +1,7 @@
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { useApp } from "../../app/AppArea";
 import { api } from "../../api/endpoints";
+import type { JobSummary } from "../../api/types";
 import type { Filters } from "../../data/useFilters";
 import { useResource } from "../../data/useResource";
 import { useT, useWord } from "../../i18n";
@@ -115,6 +116,20 @@ function JobFilter({ value, onChange }: { value: string | undefined; onChange: (
   const all = useResource(isOpen ? `names/${app.id}` : undefined, (signal) =>
     api.jobs(app.id, { sort: "name", limit: LARGEST_LIST }, signal),
   );
+  const jobs = all.data?.items;
+  const choose = (match: JobSummary | undefined): void => {
+    if (match === undefined) return;
+    setText("");
+    onChange(match.job.id);
+  };
+  // the whole name, by typing or from the list; the names may come after it was typed
+  const wanted = text.trim().toLowerCase();
+  const exact = jobs?.find(({ job }) => job.name.toLowerCase() === wanted || job.id === wanted);
+  useEffect(() => {
+    choose(exact);
+    // only the match counts, not who is told
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, [exact]);
   if (value !== undefined) {
     return (
       <button
@@ -129,14 +144,6 @@ function JobFilter({ value, onChange }: { value: string | undefined; onChange: (
       </button>
     );
   }
-  const choose = (typed: string): void => {
-    setText(typed);
-    const wanted = typed.trim().toLowerCase();
-    const match = all.data?.items.find(({ job }) => job.name.toLowerCase() === wanted || job.id === wanted);
-    if (match === undefined) return;
-    setText("");
-    onChange(match.job.id);
-  };
   return (
     <>
       <input
@@ -147,7 +154,11 @@ function JobFilter({ value, onChange }: { value: string | undefined; onChange: (
         placeholder={t("runs.job.search")}
         aria-label={t("runs.job.search")}
         onFocus={() => setOpen(true)}
-        onChange={(event) => choose(event.target.value)}
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key !== "Enter" || wanted === "") return;
+          choose(jobs?.find(({ job }) => job.name.toLowerCase().includes(wanted)));
+        }}
         data-testid="job-filter"
       />
       <datalist id="job-names">

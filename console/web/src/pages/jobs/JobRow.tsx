@@ -108,7 +108,7 @@ export function JobRow({ summary, now, isSelected, onSelect, rights, onRun, onCh
         )}
         {job.description !== "" && <div className="dim ellipsis">{job.description}</div>}
       </td>
-      <td>
+      <td className="schedule">
         <ScheduleText schedule={job.schedule} text={job.scheduleText} />
       </td>
       <td className="tight">

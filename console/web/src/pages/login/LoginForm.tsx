@@ -74,7 +74,7 @@ export function LoginForm({ account: known = "", nested = false }: Props): React
             {...ids}
             name="account"
             autoComplete="username"
-            autoFocus={!nested}
+            autoFocus={!nested && known === ""}
             readOnly={nested}
             value={account}
             onChange={(event) => setAccount(event.target.value)}
@@ -89,7 +89,7 @@ export function LoginForm({ account: known = "", nested = false }: Props): React
             name="password"
             type="password"
             autoComplete="current-password"
-            autoFocus={nested}
+            autoFocus={nested || known !== ""}
             value={password}
             onChange={(event) => setPassword(event.target.value)}
             data-testid="login-password"

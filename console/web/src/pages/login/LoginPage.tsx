@@ -2,8 +2,9 @@ import type { ReactNode } from "react";
 import { Redirect, useSearch } from "wouter";
 import { paths } from "../../app/paths";
 import { LookMenus } from "../../app/UserMenu";
-import { useSession } from "../../data/session";
+import { EXPIRED, useSession } from "../../data/session";
 import { useT, useWord } from "../../i18n";
+import { recall } from "../../lib/storage";
 import { LoginForm } from "./LoginForm";
 
 /** Only addresses of this console: a link must not lead elsewhere after signing in. */
@@ -30,12 +31,12 @@ export function LoginPage(): ReactNode {
           <img src="/favicon.svg" alt="" width={28} height={28} />
           PowerJob
         </h1>
-        {reason === "session-expired" && (
+        {reason === EXPIRED && (
           <p className="notice" role="status" data-testid="login-reason">
             {word("problem", reason)}
           </p>
         )}
-        <LoginForm />
+        <LoginForm account={recall("account") ?? ""} />
         <p className="dim">{t("login.hint")}</p>
       </main>
     </div>
