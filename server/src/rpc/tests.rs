@@ -29,6 +29,7 @@ use crate::actor::log_collector::StoreLogs;
 use crate::actor::worker_registry::{Ending, Heartbeat, Inventory, SessionClosed, SessionOpened};
 use crate::live::Ownership;
 use crate::store::app::NewApp;
+use crate::store::lease::LeaseRequest;
 use crate::store::{Store, StoreConfig};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -268,6 +269,24 @@ async fn an_application_without_an_owner_is_told_to_come_back() {
     let (code, text) = reject_of(server.dial("demo", SECRET).await);
     assert_eq!(code, ErrorCode::OVERLOADED);
     assert!(text.contains("owns"), "{text}");
+}
+
+#[tokio::test]
+async fn a_worker_is_sent_on_to_the_owner_of_its_application() {
+    let mut server = Server::start().await;
+    let request = LeaseRequest {
+        node: node("s2"),
+        address: "10.0.0.2:10010".to_owned(),
+        ttl: LIMIT,
+        server_ids: 1,
+    };
+    let lease = server.store.acquire_lease(request).await.unwrap();
+    lease.claim_apps().await.unwrap();
+    server.ownership.end();
+    let (session, mut closings) = server.dial("demo", SECRET).await.unwrap();
+    assert_eq!(session.terms().owner, "10.0.0.2:10010");
+    assert!(closings.recv().await.unwrap().is_orderly());
+    assert!(server.opened.try_next().is_none());
 }
 
 #[tokio::test]
