@@ -2,6 +2,7 @@
 
 mod actors;
 mod error;
+mod http;
 mod shutdown;
 mod start;
 
@@ -20,6 +21,7 @@ use crate::actor::scheduler::{SaveJob, SwitchJob};
 use crate::config::ServerConfig;
 use crate::live::{EventHub, JobTable, Ownership, WorkerTable};
 use crate::log_store::LogStore;
+use crate::service::accounts::GeneratedPassword;
 use crate::store::Store;
 
 /// What the HTTP surface gets. Cheap to clone.
@@ -79,6 +81,10 @@ pub struct ServerFacts {
 pub struct Ready {
     /// Where workers connect.
     pub worker_addr: SocketAddr,
+    /// Where console, command line and programs connect; `None` without HTTP.
+    pub http_addr: Option<SocketAddr>,
+    /// The password of the first administrator, if it was made up just now: show it once.
+    pub generated_password: Option<GeneratedPassword>,
     /// For programs in the same process, e.g. tests.
     pub handles: ServerHandles,
 }

@@ -7,6 +7,7 @@ use actix_rt::Arbiter;
 use powerjob_common::actor::Guardian;
 
 use super::ServerHandles;
+use super::http::HttpEdge;
 use crate::live::Ownership;
 use crate::rpc::WorkerListener;
 use crate::store::Store;
@@ -22,6 +23,7 @@ const STORE_LIMIT: Duration = Duration::from_millis(600);
 
 /// What has to be ended.
 pub(super) struct Parts {
+    pub(super) http: Option<HttpEdge>,
     pub(super) handles: ServerHandles,
     pub(super) listener: WorkerListener,
     pub(super) guardian: Guardian,
@@ -35,6 +37,9 @@ pub(super) struct Parts {
 /// Ends a server within about two seconds.
 pub(super) async fn shut_down(parts: Parts) {
     parts.listener.close_doors();
+    if let Some(http) = parts.http {
+        http.stop().await;
+    }
     drain(&parts.handles).await;
     parts.listener.stop(SESSION_LIMIT).await;
     drain(&parts.handles).await;

@@ -12,14 +12,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::actors::{self, Actors, Ground};
 use super::error::StartError;
+use super::http;
 use super::shutdown::{Parts, shut_down};
 use super::{Ready, ServerFacts};
 use crate::actor::elector::LeaseHolder;
 use crate::actor::timer::WakeTimer;
-use crate::config::ServerConfig;
+use crate::config::{Mistake, ServerConfig};
 use crate::live::Ownership;
 use crate::log_store::{LogStore, LogStoreConfig};
 use crate::rpc::{BoundListener, DoorConfig};
+use crate::service::accounts::{GeneratedPassword, ensure_administrator};
 use crate::store::lease::{LeaseRequest, ServerLease};
 use crate::store::{Error, Store, StoreConfig};
 
@@ -42,6 +44,7 @@ pub(super) async fn serve(
 ) -> Result<(), StartError> {
     std::fs::create_dir_all(&config.data_dir).map_err(StartError::DataDir)?;
     let started_at = clock.now();
+    let http_listener = http::bind(&config)?;
     let door = bind(&config).await?;
     let worker_addr = door.local_addr();
     let worker_address = config
@@ -53,6 +56,7 @@ pub(super) async fn serve(
         incarnation: started_at.0.cast_unsigned(),
     };
     let store = open_store(&config, &runtime, &clock).await?;
+    let generated_password = make_administrator(&config, &store).await?;
     let logs = open_logs(&config.data_dir, &clock)?;
     let lease = Arc::new(take_lease(&config, &store, &node, &worker_address).await?);
 
@@ -97,9 +101,15 @@ pub(super) async fn serve(
         drain_limit: SESSION_DRAIN,
     };
     let listener = door.serve(door_config, store.clone(), &scope, connections);
-    tracing::info!(%worker_addr, node = config.node, "server started");
+    let http_addr = http_listener.as_ref().map(http::address_of).transpose()?;
+    let http = http_listener
+        .map(|listener| http::start(&config, listener, &handles))
+        .transpose()?;
+    tracing::info!(%worker_addr, ?http_addr, node = config.node, "server started");
     ready(Ready {
         worker_addr,
+        http_addr,
+        generated_password,
         handles: handles.clone(),
     });
 
@@ -112,6 +122,7 @@ pub(super) async fn serve(
         tracing::error!(%error, "the server ends");
     }
     shut_down(Parts {
+        http,
         handles,
         listener,
         guardian,
@@ -123,6 +134,21 @@ pub(super) async fn serve(
     })
     .await;
     ended
+}
+
+/// A fresh database gets its first administrator; only people who sign in need one.
+async fn make_administrator(
+    config: &ServerConfig,
+    store: &Store,
+) -> Result<Option<GeneratedPassword>, StartError> {
+    if config.http_bind.is_none() {
+        return Ok(None);
+    }
+    ensure_administrator(store, config.admin_password.clone())
+        .await
+        .map_err(|error| {
+            StartError::Config(vec![Mistake::new("admin_password", error.to_string())])
+        })
 }
 
 async fn bind(config: &ServerConfig) -> Result<BoundListener, StartError> {

@@ -22,6 +22,7 @@ use powerjob_server::app::{self, Ready, ServerHandles, StartError};
 use powerjob_server::config::ServerConfig;
 use powerjob_server::domain::instance::Instance;
 use powerjob_server::domain::job::{JobDefinition, JobDraft, ScheduleSpec};
+use powerjob_server::service::accounts::GeneratedPassword;
 use powerjob_server::store::app::NewApp;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -36,6 +37,8 @@ pub(crate) const SECRET: &str = "correct horse battery staple";
 pub(crate) struct Server {
     pub(crate) handles: ServerHandles,
     pub(crate) worker_addr: SocketAddr,
+    pub(crate) http_addr: Option<SocketAddr>,
+    pub(crate) generated_password: Option<GeneratedPassword>,
     stop: CancellationToken,
     ended: oneshot::Receiver<Result<(), StartError>>,
 }
@@ -63,8 +66,9 @@ impl Server {
         });
         let Ok(Ready {
             worker_addr,
+            http_addr,
+            generated_password,
             handles,
-            ..
         }) = ready.await
         else {
             panic!("the server did not start: {:?}", ended.await);
@@ -72,6 +76,8 @@ impl Server {
         Server {
             handles,
             worker_addr,
+            http_addr,
+            generated_password,
             stop,
             ended,
         }

@@ -4,6 +4,7 @@ mod cluster;
 mod fake_worker;
 
 mod failures;
+mod life;
 mod operations;
 mod runs;
 mod schedules;
