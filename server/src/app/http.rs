@@ -61,7 +61,7 @@ pub(super) fn start(
             Err("the lease of this server could not be renewed".to_owned())
         }
     });
-    let services = Services::new(handles.clone(), handles.logs.clone());
+    let services = Services::new(handles.clone());
     let state = HttpState::new(services, http_config, ready, streams.clone());
     let server = serve(listener, state).map_err(StartError::Runtime)?;
     let handle = server.handle();
