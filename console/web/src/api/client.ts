@@ -104,8 +104,8 @@ const early = new Map<string, Promise<unknown>>();
 export function prefetch(path: string): void {
   const answer = call<unknown>("GET", path);
   early.set(path, answer);
-  // whoever wants it gets the failure
-  answer.catch(() => undefined);
+  // a failure is nobody's: whoever wants it asks then, perhaps after signing in
+  answer.catch(() => early.delete(path));
 }
 
 /** What was asked for early; only once, for afterwards it is old. */
