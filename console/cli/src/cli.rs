@@ -6,7 +6,9 @@ use crate::command::{
     actors::ActorsArgs, app::AppArgs, config::ConfigCommandArgs, instance::InstanceArgs,
     job::JobArgs, login::LoginArgs, login::LogoutArgs, tap::TapArgs, worker::WorkerArgs,
 };
-use crate::serve::agent::AgentArgs;
+use crate::serve::{
+    admin::AdminArgs, agent::AgentArgs, server::ServerArgs, standalone::StandaloneArgs,
+};
 
 /// Distributed job scheduler: run servers and agents, define and run jobs, look inside.
 #[derive(Debug, Parser)]
@@ -33,8 +35,14 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a server: decides when and where jobs run, and records what became of them.
+    Server(ServerArgs),
     /// Run an agent: a ready-made worker for scripts, HTTP calls and trials.
     Agent(AgentArgs),
+    /// Run server, agent and embedded database in one process.
+    Standalone(StandaloneArgs),
+    /// Repair a server's database on its machine, e.g. a lost password.
+    Admin(AdminArgs),
     /// Sign in and remember it.
     Login(LoginArgs),
     /// End the session and forget it.
@@ -53,13 +61,19 @@ pub(crate) enum Command {
     Actors(ActorsArgs),
     /// The configuration of servers and agents.
     Config(ConfigCommandArgs),
+    /// Print the OpenAPI document of the HTTP API.
+    Openapi,
 }
 
 impl Command {
     /// Whether the results are for a program.
     pub(crate) fn wants_json(&self) -> bool {
         match self {
-            Self::Agent(_) => false,
+            Self::Server(_)
+            | Self::Agent(_)
+            | Self::Standalone(_)
+            | Self::Admin(_)
+            | Self::Openapi => false,
             Self::Login(args) => args.access.json,
             Self::Logout(args) => args.access.json,
             Self::App(args) => args.access.json,

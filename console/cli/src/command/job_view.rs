@@ -150,7 +150,7 @@ pub(super) fn schedule(checked: &ScheduleChecked) -> String {
     }
     let mut text = format!("{} ({})\n", checked.text, checked.zone);
     for at in &checked.next {
-        text.push_str(&format!("  {}\n", when::full(*at)));
+        text.push_str(&format!("  {}\n", when::full_in(&checked.zone, *at)));
     }
     if checked.next.is_empty() {
         text.push_str("  no time to come\n");

@@ -18,12 +18,16 @@ pub(crate) mod worker;
 use crate::cli::{Cli, Command};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
-use crate::serve::agent;
+use crate::serve::{admin, agent, server, standalone};
 
 /// Runs what the command line says.
 pub(crate) fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
     match cli.command {
+        Command::Server(args) => server::run(args, output),
         Command::Agent(args) => agent::run(args),
+        Command::Standalone(args) => standalone::run(args, output),
+        Command::Admin(args) => admin::run(args, output),
+        Command::Openapi => openapi(output),
         Command::Config(args) => config::run(&args, output),
         Command::Login(args) => operate(login::login(args, output)),
         Command::Logout(args) => operate(login::logout(args, output)),
@@ -43,4 +47,10 @@ fn operate(command: impl Future<Output = Result<Outcome, Failure>>) -> Result<Ou
         .build()
         .map_err(Failure::io("cannot start"))?
         .block_on(command)
+}
+
+/// The document as this version serves it; needs no server.
+fn openapi(output: &Output) -> Result<Outcome, Failure> {
+    output.line(powerjob_server::http::openapi_json().trim_end())?;
+    Ok(Outcome::Done)
 }

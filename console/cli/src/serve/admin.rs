@@ -47,10 +47,15 @@ pub(crate) fn run(args: AdminArgs, output: &Output) -> Result<Outcome, Failure> 
     let made = super::block_on(async {
         let store = open(&config.server).await?;
         let made = reset_password(&store, &account, given).await;
-        store.close().await.map_err(|error| Failure::local(chain(&error)))?;
+        store
+            .close()
+            .await
+            .map_err(|error| Failure::local(chain(&error)))?;
         made.map_err(|error| Failure::local(chain(&error)))
     })?;
-    output.note(format_args!("account {account} has a new password, its sessions have ended"));
+    output.note(format_args!(
+        "account {account} has a new password, its sessions have ended"
+    ));
     if let Some(made) = made {
         output.line(made.password.expose())?;
     }
@@ -63,7 +68,9 @@ async fn open(settings: &ServerSettings) -> Result<Store, Failure> {
         Some(url) => StoreConfig::new(url.expose().clone()),
         None if !file.exists() => {
             let file = file.display();
-            return Err(Failure::usage(format!("there is no database {file}; name its folder with --data-dir")));
+            return Err(Failure::usage(format!(
+                "there is no database {file}; name its folder with --data-dir"
+            )));
         }
         None => StoreConfig::sqlite(file),
     };

@@ -1,6 +1,8 @@
 //! What `powerjob standalone` makes at its start: an application for its own agent, and with
 //! `--demo` jobs that really run. What is there already stays as it is.
 
+use std::time::Duration;
+
 use powerjob_common::secret::Secret;
 use powerjob_protocol::api::app::NewApp;
 use powerjob_protocol::api::job::JobInput;
@@ -8,7 +10,7 @@ use powerjob_server::app::ServerHandles;
 use powerjob_server::service::access::Person;
 use powerjob_server::service::accounts::ADMINISTRATOR;
 use powerjob_server::service::jobs::JobFilter;
-use powerjob_server::service::{Services, ServiceError, apps, jobs};
+use powerjob_server::service::{ServiceError, Services, apps, jobs};
 use powerjob_server::store;
 use powerjob_server::store::app::App;
 use powerjob_worker::{TaskContext, WorkerBuilder};
@@ -20,6 +22,10 @@ use crate::failure::Failure;
 /// Name of the demo's application.
 pub(super) const APP: &str = "demo";
 
+/// How often, and after which pause, a job is offered to a server that is not the owner yet: 5 s.
+const OWNER_ATTEMPTS: u32 = 100;
+const OWNER_PAUSE: Duration = Duration::from_millis(50);
+
 /// Acts as the first administrator, through the same functions as the HTTP API.
 pub(super) struct Owner {
     services: Services,
@@ -29,10 +35,12 @@ pub(super) struct Owner {
 impl Owner {
     /// Finds the first administrator.
     pub(super) async fn new(handles: ServerHandles) -> Result<Self, Failure> {
-        let store = handles.store.clone();
-        let known = store.credentials(ADMINISTRATOR.to_owned()).await.map_err(stored)?;
-        let person = Person::new(known.account, known.grants);
-        let services = Services::new(store, handles);
+        let services = Services::new(handles);
+        let store = &services.store;
+        let name = ADMINISTRATOR.to_owned();
+        let account = store.credentials(name).await.map_err(stored)?.account;
+        let grants = store.grants(account.id).await.map_err(stored)?;
+        let person = Person::new(account, grants);
         Ok(Self { services, person })
     }
 
@@ -47,15 +55,26 @@ impl Owner {
             title: "Made by powerjob standalone".to_owned(),
             tags: Vec::new(),
         };
-        apps::create(&self.services, &self.person, new).await.map_err(served)?;
-        self.services.store.app_by_name(name.to_owned()).await.map_err(stored)
+        apps::create(&self.services, &self.person, new)
+            .await
+            .map_err(served)?;
+        self.services
+            .store
+            .app_by_name(name.to_owned())
+            .await
+            .map_err(stored)
     }
 
     /// A secret that workers of the application may prove.
     pub(super) async fn secret(&self, app: &App) -> Result<Secret<String>, Failure> {
-        let secrets = self.services.store.app_secrets(app.id).await.map_err(stored)?;
+        let secrets = self
+            .services
+            .store
+            .app_secrets(app.id)
+            .await
+            .map_err(stored)?;
         if let Some(newest) = secrets.into_iter().next() {
-            return Ok(newest.secret);
+            return Ok(newest.value);
         }
         let renewed = apps::renew_secret(&self.services, &self.person, app).await;
         Ok(Secret::new(renewed.map_err(served)?.worker_secret))
@@ -72,13 +91,30 @@ impl Owner {
                 limit: 1,
                 ..JobFilter::default()
             };
-            let found = jobs::list(&self.services, app, &filter).await.map_err(served)?;
+            let found = jobs::list(&self.services, app, &filter)
+                .await
+                .map_err(served)?;
             if found.items.is_empty() {
-                jobs::create(&self.services, &self.person, app, job).await.map_err(served)?;
+                self.make(app, job).await?;
                 made += 1;
             }
         }
         Ok(made)
+    }
+
+    /// Makes a job; a server that has just started may need a moment before it looks after the
+    /// application.
+    async fn make(&self, app: &App, job: JobInput) -> Result<(), Failure> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match jobs::create(&self.services, &self.person, app, job.clone()).await {
+                Err(ServiceError::NotOwner(_)) if attempts < OWNER_ATTEMPTS => {
+                    tokio::time::sleep(OWNER_PAUSE).await;
+                }
+                made => return made.map(drop).map_err(served),
+            }
+        }
     }
 }
 

@@ -55,9 +55,15 @@ mod tests {
     #[test]
     fn the_variable_comes_before_the_link() {
         let link = Some(Path::new("/usr/share/zoneinfo/Europe/Berlin"));
-        assert_eq!(named(Some("Asia/Tokyo"), link).as_deref(), Some("Asia/Tokyo"));
+        assert_eq!(
+            named(Some("Asia/Tokyo"), link).as_deref(),
+            Some("Asia/Tokyo")
+        );
         assert_eq!(named(Some(":UTC"), link).as_deref(), Some("UTC"));
-        assert_eq!(named(Some("CET-1CEST"), link).as_deref(), Some("Europe/Berlin"));
+        assert_eq!(
+            named(Some("CET-1CEST"), link).as_deref(),
+            Some("Europe/Berlin")
+        );
         assert_eq!(named(None, link).as_deref(), Some("Europe/Berlin"));
         assert_eq!(named(None, Some(Path::new("/somewhere"))), None);
     }

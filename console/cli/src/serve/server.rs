@@ -1,8 +1,11 @@
 //! `powerjob server`, and a server as a part of another command.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use clap::Args;
 use powerjob_server::app::{self, Ready, StartError};
 use powerjob_server::config::ServerConfig;
+use powerjob_server::service::accounts::ADMINISTRATOR;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -86,6 +89,39 @@ impl RunningServer {
         }
     }
 
+    /// Where the console is.
+    pub(super) fn console(&self) -> String {
+        match self.ready.http_addr {
+            Some(bound) => format!("http://{}", reachable(bound)),
+            None => "none: server.http_bind is off".to_owned(),
+        }
+    }
+
+    /// Where a worker of this process connects.
+    pub(super) fn worker_address(&self) -> String {
+        reachable(self.ready.worker_addr).to_string()
+    }
+
+    /// Tells a person where to go.
+    pub(super) fn introduce(&self, output: &Output) {
+        let console = self.console();
+        output.note("");
+        output.note(format_args!("console    {console}"));
+        output.note(format_args!("workers    {}", self.ready.worker_addr));
+        output.note(format_args!(
+            "sign in    powerjob login --server {console}   (account {ADMINISTRATOR})"
+        ));
+        match &self.ready.generated_password {
+            Some(made) => output.note(format_args!(
+                "password   {}   (shown only now; keep it)",
+                made.password.expose()
+            )),
+            None => output.note(
+                "password   as before; lost? stop this, then run: powerjob admin reset-password",
+            ),
+        }
+    }
+
     /// Waits until the server ends by itself.
     pub(super) async fn ended(&mut self) -> Result<(), Failure> {
         told_end(&mut self.end).await
@@ -98,10 +134,23 @@ impl RunningServer {
     }
 }
 
+/// The address under which this machine reaches what is bound to all addresses.
+fn reachable(mut bound: SocketAddr) -> SocketAddr {
+    if bound.ip().is_unspecified() {
+        bound.set_ip(match bound.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    bound
+}
+
 async fn told_end(end: &mut oneshot::Receiver<Result<(), StartError>>) -> Result<(), Failure> {
     match end.await {
         Ok(ended) => ended.map_err(|error| Failure::local(chain(&error))),
-        Err(_) => Err(Failure::local("the server's thread died; the log tells why")),
+        Err(_) => Err(Failure::local(
+            "the server's thread died; the log tells why",
+        )),
     }
 }
 

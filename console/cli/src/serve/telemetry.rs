@@ -11,10 +11,13 @@ use tracing_subscriber::{Layer, Registry, fmt};
 use crate::config::LogSettings;
 use crate::failure::Failure;
 
+/// Libraries that tell what only their authors want to know, unless `log.level` names them.
+const QUIET: &str = "actix_server=warn,sea_orm_migration=warn,sqlx=warn";
+
 /// Installs the subscriber of this process. What code of a run writes goes into the log of the run
 /// as well, whatever the level of the process is.
 pub(super) fn install(settings: &LogSettings) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&settings.level)
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.level))
         .map_err(|error| Failure::usage(format!("log.level: {error}")))?;
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if settings.is_json {
         let layer = fmt::layer().json().flatten_event(true);

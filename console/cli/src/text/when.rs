@@ -34,6 +34,20 @@ pub(crate) fn full(at: i64) -> String {
     }
 }
 
+/// For the times of a schedule: as [`full`], in a zone by its name; in local time if it has none
+/// that is known.
+pub(crate) fn full_in(zone: &str, at: i64) -> String {
+    let zoned = zone.parse::<chrono_tz::Tz>().ok();
+    let zoned = zoned.and_then(|zone| local(&zone, at));
+    zoned.map_or_else(
+        || full(at),
+        |time| {
+            let time = time.format("%a %Y-%m-%d %H:%M:%S%.3f %:z");
+            format!("{time} ({})", distance(at, now()))
+        },
+    )
+}
+
 /// Only the time of day with milliseconds, for lines of a log or tap.
 pub(crate) fn clock_time(at: i64) -> String {
     local(&Local, at).map_or_else(
@@ -139,6 +153,12 @@ mod tests {
             "2025-11-20 12:00:00 (24 h ago)"
         );
         assert_eq!(brief_in(&zone(), NOW.0 + 10, NOW), "12:00:00 (now)");
+    }
+
+    #[test]
+    fn schedules_show_the_time_of_their_zone() {
+        assert!(full_in("Asia/Tokyo", NOW.0).starts_with("Fri 2025-11-21 20:00:00.000 +09:00 ("));
+        assert_eq!(full_in("nowhere", NOW.0), full(NOW.0));
     }
 
     #[test]
