@@ -1,7 +1,8 @@
 //! How fast instances live in the store: inserted, then finished, in group commits.
 //!
-//! `cargo run --release -p powerjob-server --example store_bench -- [seconds] [folder]`
+//! `cargo run --release -p powerjob-server --example store_bench -- [seconds] [jobs] [folder]`
 //!
+//! The more jobs the runs belong to, the more pages of the index by job a commit touches.
 //! Each line: rows a commit, lives a second (one insert and one finishing update), time of a commit.
 //! The first lines show what the disk and the bare driver can do.
 
@@ -20,11 +21,10 @@ use powerjob_server::store::write::{InstanceUpdate, Lane, WriteOp, WriteOutcome}
 use powerjob_server::store::{Store, StoreConfig};
 use sea_orm::sqlx::{self, Connection, Executor};
 
-const JOBS: i64 = 50;
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let seconds = arguments.next().map_or(Ok(5), |text| text.parse())?;
+    let jobs = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let folder = arguments
         .next()
         .map_or_else(std::env::temp_dir, PathBuf::from);
@@ -33,19 +33,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let result = runtime.block_on(run(&folder, Duration::from_secs(seconds), runtime.handle()));
+    let load = Load {
+        span: Duration::from_secs(seconds),
+        jobs,
+    };
+    let result = runtime.block_on(run(&folder, load, runtime.handle()));
     std::fs::remove_dir_all(&folder)?;
     result
 }
 
+#[derive(Clone, Copy)]
+struct Load {
+    span: Duration,
+    jobs: i64,
+}
+
 async fn run(
     folder: &Path,
-    span: Duration,
+    load: Load,
     runtime: &tokio::runtime::Handle,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    fdatasync(&folder.join("sync"), span / 5)?;
+    fdatasync(&folder.join("sync"), load.span / 5)?;
     for rows in [50, 200, 1_000] {
-        bare(&folder.join(format!("bare-{rows}.db")), rows, span).await?;
+        bare(&folder.join(format!("bare-{rows}.db")), rows, load.span).await?;
     }
     let path = folder.join("store.db");
     let clock = Arc::new(SystemClock);
@@ -57,7 +67,7 @@ async fn run(
     );
     let mut next_id = 1;
     for rows in [50, 200, 1_000] {
-        lives(&store, rows, span, &mut next_id).await?;
+        lives(&store, rows, load, &mut next_id).await?;
     }
     store.close().await?;
     println!("rows in the table at the end: {}", next_id - 1);
@@ -122,18 +132,18 @@ async fn bare(path: &Path, rows: usize, span: Duration) -> Result<(), sqlx::Erro
 async fn lives(
     store: &Store,
     rows: usize,
-    span: Duration,
+    load: Load,
     next_id: &mut i64,
 ) -> Result<(), powerjob_server::store::Error> {
     let before = store.writer().reading();
     let cpu = cpu_time();
     let (started, mut lived) = (monotonic_now(), 0);
     let mut waiting: Vec<WriteOp> = Vec::new();
-    while monotonic_now() - started < span {
+    while monotonic_now() - started < load.span {
         let mut ops = std::mem::take(&mut waiting);
         lived += ops.len() as u64;
         for _ in 0..rows / 2 {
-            let instance = new_instance(*next_id);
+            let instance = new_instance(*next_id, load.jobs);
             *next_id += 1;
             waiting.push(finish(&instance));
             ops.push(WriteOp::Insert(Box::new(instance)));
@@ -174,11 +184,11 @@ fn milliseconds(span: Duration) -> f64 {
     span.as_secs_f64() * 1e3
 }
 
-fn new_instance(id: i64) -> Instance {
+fn new_instance(id: i64, jobs: i64) -> Instance {
     let now = SystemClock.now();
     Instance {
         instance_id: InstanceId(id),
-        job_id: JobId(id % JOBS),
+        job_id: JobId(id % jobs),
         app_id: AppId(1),
         job_revision: 3,
         trigger: Trigger::Api,

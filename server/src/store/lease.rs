@@ -128,19 +128,21 @@ impl ServerLease {
     /// [`Error::Fenced`] when the lease is lost.
     pub async fn renew(&self) -> Result<Renewal, Error> {
         let sent_at = self.store.inner.clock.monotonic();
-        let (node, epoch) = (self.request.node.node_id.clone(), self.epoch);
-        let is_ours = async move |sql: Sql| {
-            let text = "select count(*) from {pj_server_lease} where node_id = ? and epoch = ?";
-            sql.value::<i64>(text, vec![node.into(), epoch.into()])
-                .await
-        };
-        match self.store.read(is_ours).await? {
+        let inner = &self.store.inner;
+        // A connection of its own: a renewal waits neither for readers nor for the store's runtime.
+        let sql = Sql::on_connection(inner.leasing.clone(), Arc::clone(&inner.dialect));
+        let text = "select count(*) from {pj_server_lease} where node_id = ? and epoch = ?";
+        let node = self.request.node.node_id.as_str();
+        match sql
+            .value::<i64>(text, vec![node.into(), self.epoch.into()])
+            .await?
+        {
             0 => Err(Error::Fenced),
             _ => Ok(Renewal { sent_at }),
         }
     }
 
-    /// Renews every `every` on a thread of its own until the handle drops.
+    /// Renews every `every` on a thread and a connection of its own until the handle drops.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the thread can not be started.

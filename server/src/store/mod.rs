@@ -21,7 +21,7 @@ mod sql;
 pub mod write;
 pub mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use powerjob_common::time::{Clock, UnixMillis};
@@ -79,6 +79,7 @@ struct Inner {
     dialect: Arc<Dialect>,
     path: PathBuf,
     reading: DatabaseConnection,
+    leasing: DatabaseConnection,
     writer: Writer,
     fence: Arc<FenceCell>,
     _lock: DatabaseLock,
@@ -107,13 +108,19 @@ impl Store {
         &self.inner.writer
     }
 
+    /// The database's file.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
     /// Ends the writer after what is queued, and closes the connections. The lock on the database
     /// is given back when the last clone of the store is gone.
     pub async fn close(&self) -> Result<(), Error> {
         let inner = Arc::clone(&self.inner);
         let closing = async move {
             inner.writer.close().await;
-            inner.reading.clone().close().await
+            inner.leasing.close_by_ref().await?;
+            inner.reading.close_by_ref().await
         };
         Ok(self.inner.runtime.spawn(closing).await.map_err(ended)??)
     }
@@ -159,6 +166,7 @@ impl Inner {
         migration::migrate(&writing, &dialect).await?;
         let connections = config.read_connections.clamp(1, 16);
         let reading = connect::connect(&path, Purpose::Read { connections }).await?;
+        let leasing = connect::connect(&path, Purpose::Read { connections: 1 }).await?;
         let fence = Arc::new(FenceCell::default());
         let parts = WriterParts {
             writing,
@@ -175,6 +183,7 @@ impl Inner {
             dialect,
             path,
             reading,
+            leasing,
             writer,
             fence,
             _lock: lock,

@@ -89,7 +89,7 @@ impl Batch {
         match &op {
             WriteOp::Insert(instance) => {
                 self.instances
-                    .insert(instance.instance_id, Written::Inserted);
+                    .insert(instance.instance_id, Written::by_insert(instance));
             }
             WriteOp::Update(update) => {
                 self.instances.insert(update.instance_id, Written::Updated);
@@ -99,7 +99,7 @@ impl Batch {
                 let inserted = trigger
                     .instances
                     .iter()
-                    .map(|i| (i.instance_id, Written::Inserted));
+                    .map(|new| (new.instance_id, Written::by_insert(new)));
                 self.instances.extend(inserted);
             }
         }
