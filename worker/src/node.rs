@@ -312,7 +312,7 @@ impl Plan {
             tags: self.options.tags.clone(),
             software: identity.software.clone(),
             capacity: u32::try_from(self.capacity()).unwrap_or(u32::MAX),
-            processors: self.registry.names(),
+            processors: self.registry.all_names(),
         }
     }
 

@@ -10,6 +10,12 @@ use powerjob_common::status::ProcessorType;
 use super::job::JobDefinition;
 use super::worker::{Worker, WorkerState};
 
+/// Where the reference keeps its own processors, and where it kept them before.
+const ROOT: &str = "tech.powerjob.official.processors.";
+const OLD_ROOTS: [&str; 2] = [
+    "com.github.kfcfans.powerjob.official.processors.",
+    "com.github.kfcfans.oms.processors.",
+];
 /// The processors of scripts that a job holds itself, by the names of the reference.
 const SHELL: &str = "tech.powerjob.official.processors.impl.script.ShellProcessor";
 const PYTHON: &str = "tech.powerjob.official.processors.impl.script.PythonProcessor";
@@ -112,6 +118,8 @@ fn has_tag(name: &str, worker: &Worker) -> bool {
     worker.tags.iter().any(|tag| tag == name)
 }
 
+/// Whether the worker knows the processor, by the rules by which it looks a name up itself: as it
+/// stands, under an old root of class names, or by the method part of `bean#method`.
 fn has_processor(job: &JobDefinition, worker: &Worker) -> bool {
     let name = match job.processor_type {
         ProcessorType::BuiltIn => job.processor.trim(),
@@ -119,10 +127,18 @@ fn has_processor(job: &JobDefinition, worker: &Worker) -> bool {
         ProcessorType::Python => PYTHON,
         ProcessorType::External => return true,
     };
-    worker
-        .processors
-        .binary_search_by(|known| known.as_str().cmp(name))
-        .is_ok()
+    let knows = |name: &str| {
+        let found = worker
+            .processors
+            .binary_search_by(|known| known.as_str().cmp(name));
+        found.is_ok()
+    };
+    let class = OLD_ROOTS.iter().find_map(|root| name.strip_prefix(root));
+    knows(name)
+        || class.is_some_and(|class| knows(&format!("{ROOT}{class}")))
+        || name
+            .rsplit_once('#')
+            .is_some_and(|(_, method)| knows(method))
 }
 
 #[cfg(test)]
@@ -255,6 +271,12 @@ pub(crate) mod tests {
             Err(Unfit::NoProcessor),
         );
         check(|job, _| job.processor_type = ProcessorType::Shell, Ok(()));
+        check(
+            |job, _| job.processor = "com.acme.Orders#demo.noop".to_owned(),
+            Ok(()),
+        );
+        let moved = "com.github.kfcfans.oms.processors.impl.script.ShellProcessor";
+        check(|job, _| job.processor = moved.to_owned(), Ok(()));
         check(
             |job, _| job.processor_type = ProcessorType::Python,
             Err(Unfit::NoProcessor),

@@ -140,6 +140,13 @@ impl Registry {
         self.entries.get(other).map(|entry| &entry.executable)
     }
 
+    /// All names, further ones included, sorted: what the server may send runs for.
+    pub(crate) fn all_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.entries.keys().cloned().collect();
+        names.sort();
+        names
+    }
+
     /// The listed names, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         let listed = self.entries.iter().filter(|(_, entry)| entry.is_listed);
