@@ -16,7 +16,7 @@ use crate::text::{span, when};
 /// When a job runs.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ScheduleFlags {
-    /// CRON: second minute hour day month weekday [year], e.g. "0 30 9 ? * MON-FRI".
+    /// CRON: second minute hour day month weekday (year), e.g. "0 30 9 ? * MON-FRI".
     #[arg(
         long,
         help_heading = "Schedule",
