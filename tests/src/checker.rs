@@ -35,12 +35,12 @@ pub async fn read_rows(file: &Path) -> Result<Vec<Row>, DbErr> {
         .await?;
     rows.iter()
         .map(|row| {
-            let key: Option<String> = row.try_get("", "pj_trigger_key")?;
+            let key: Option<i64> = row.try_get("", "pj_trigger_key")?;
             Ok(Row {
                 instance_id: row.try_get("", "instance_id")?,
                 job_id: row.try_get("", "job_id")?,
                 status: row.try_get("", "status")?,
-                nominal_ms: key.and_then(|key| key.rsplit(':').next()?.parse().ok()),
+                nominal_ms: key,
                 started_ms: row.try_get("", "pj_started_at")?,
                 result: row
                     .try_get::<Option<String>>("", "result")?
