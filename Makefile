@@ -44,6 +44,13 @@ test-web: console ## types, lint and tests of the web console
 	node node_modules/oxlint/bin/oxlint --deny-warnings src dev scripts; \
 	node node_modules/vitest/vitest.mjs run
 
+.PHONY: test-browser
+test-browser: ## a person's walk through the console in a real browser (after test-programs)
+	@if command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then \
+		cd tests/browser && npm ci --no-audit --no-fund --silent && \
+		POWERJOB_BIN=$(TARGET)/debug/powerjob npm test; \
+	else echo "note: no Chromium, so the browser tests did not run" >&2; fi
+
 # Browser tests drive a real browser; without one they say so.
 .PHONY: test-tools
 test-tools:
@@ -94,13 +101,18 @@ deny: # licences, advisories, registries
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; \
 	else echo "note: cargo-deny is not installed, so deny.toml was not checked" >&2; fi
 
+.PHONY: bench-programs
+bench-programs: release
+	$(CARGO) build --release --locked -p powerjob-tests
+
 .PHONY: bench
-bench: release ## figures of the product beside limits of the machine
-	POWERJOB_BIN=$(TARGET)/release/powerjob $(CARGO) run --release --locked -p powerjob-tests --bin bench -- $(ARGS)
+bench: bench-programs ## figures of the product beside limits of the machine (ARGS="--quick --only TEXT")
+	$(TARGET)/release/bench $(TARGET)/release/powerjob $(TARGET)/release/bench_worker \
+		--json $(TARGET)/bench.json $(ARGS)
 
 .PHONY: soak
-soak: release ## many jobs over minutes while worker and server are killed
-	POWERJOB_BIN=$(TARGET)/release/powerjob $(CARGO) run --release --locked -p powerjob-tests --bin soak -- $(ARGS)
+soak: bench-programs ## ten minutes of 200 jobs while worker and server are killed (ARGS="--seconds 60")
+	$(TARGET)/release/soak $(TARGET)/release/powerjob $(ARGS)
 
 .PHONY: ci
 ci: ## what CI runs

@@ -146,7 +146,7 @@ test("language and theme change at once and are remembered", async () => {
   assert.match(await page.locator("body").innerText(), /[\u4e00-\u9fff]/);
 });
 
-test("the first pages are interactive within a second", async () => {
+test("the time to the first pages is told", async () => {
   const context = await stage.browser.newContext();
   const fresh = await context.newPage();
   const start = Date.now();

@@ -24,7 +24,7 @@ pub struct Reached {
 /// # Errors
 /// When a call fails.
 pub async fn closed_loop(
-    stage: &Stage,
+    stage: &mut Stage,
     job: &str,
     clients: usize,
     calls: usize,
@@ -54,8 +54,8 @@ pub async fn closed_loop(
     for client in loops {
         times.extend(client.await.map_err(io::Error::other)??);
     }
-    stage.until_idle().await?;
     let instances = times.len() * batch;
+    stage.until_done(instances as u64).await?;
     let per_second = instances as f64 / (monotonic() - start).as_secs_f64();
     Ok(Reached {
         per_second,

@@ -97,6 +97,20 @@ impl Stage {
         self.worker.child.id()
     }
 
+    /// Waits until the worker has carried out `runs` runs since the last call, and then until the
+    /// server knows the end of each. The server is asked rarely: the asking must not be the load.
+    ///
+    /// # Errors
+    /// When the server or the worker goes away.
+    pub async fn until_done(&mut self, runs: u64) -> io::Result<()> {
+        let mut seen = 0;
+        while seen < runs {
+            seen += self.noted()?["runs"].as_u64().unwrap_or_default();
+            tokio::time::sleep(Duration::from_millis(2)).await; // allow-sleep: the pace of the asking
+        }
+        self.until_idle().await
+    }
+
     /// Waits until no instance of the application is open.
     ///
     /// # Errors
@@ -109,7 +123,7 @@ impl Stage {
             if answer["health"]["openInstances"] == 0 {
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(5)).await; // allow-sleep: the pace of the asking
+            tokio::time::sleep(Duration::from_millis(10)).await; // allow-sleep: the pace of the asking
         }
     }
 }

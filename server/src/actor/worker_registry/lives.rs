@@ -85,8 +85,9 @@ impl Lives {
             return Vec::new(); // replaced by a newer one
         }
         let lost_at = match closed.ending {
-            Ending::Farewell => Some(now.monotonic),
-            Ending::Broken | Ending::Silent => Some(now.monotonic + self.lost_after),
+            // The session has been silent for the whole time already when it ends for that.
+            Ending::Farewell | Ending::Silent => Some(now.monotonic),
+            Ending::Broken => Some(now.monotonic + self.lost_after),
             Ending::ServerStops => None,
         };
         life.leave(Absence::Ended(closed.ending), lost_at);
