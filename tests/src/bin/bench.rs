@@ -215,7 +215,8 @@ async fn throughput(
         let mut stage = Stage::set_up(&plan.programs).await?;
         let job = stage.job("noop", "noop", &json!({ "type": "API" })).await?;
         load::closed_loop(&mut stage, &job, clients, clients * 2, batch).await?;
-        let reached = load::closed_loop(&mut stage, &job, clients, instances / batch, batch).await?;
+        let reached =
+            load::closed_loop(&mut stage, &job, clients, instances / batch, batch).await?;
         rates.push(reached.per_second);
         calls.push(reached.call_ms.p50);
         memory_mib.push(memory::pss_mib(stage.cluster.server().pid())?);
