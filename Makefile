@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 WEB := console/web
-# Arguments of the started program, e.g. make run ARGS="--data-dir /tmp/x"
+# Arguments of the started program, e.g. make run ARGS="--data-dir elsewhere"
 ARGS ?=
 
 .PHONY: help

@@ -51,7 +51,7 @@ impl Unfit {
                     job.designated_workers
                 )
             }
-            Self::NoProcessor => format!("without the processor `{}`", job.processor),
+            Self::NoProcessor => format!("without the processor `{}`", processor_name(job)),
             Self::Cpu => format!("with less than {} free processors", job.min_cpu_cores),
             Self::Memory => format!("with less than {} GiB of free memory", job.min_memory_gib),
             Self::Disk => format!("with less than {} GiB of free disk", job.min_disk_gib),
@@ -118,15 +118,22 @@ fn has_tag(name: &str, worker: &Worker) -> bool {
     worker.tags.iter().any(|tag| tag == name)
 }
 
+/// The name under which workers offer what the job needs; a script is not a name.
+fn processor_name(job: &JobDefinition) -> &str {
+    match job.processor_type {
+        ProcessorType::BuiltIn | ProcessorType::External => job.processor.trim(),
+        ProcessorType::Shell => SHELL,
+        ProcessorType::Python => PYTHON,
+    }
+}
+
 /// Whether the worker knows the processor, by the rules by which it looks a name up itself: as it
 /// stands, under an old root of class names, or by the method part of `bean#method`.
 fn has_processor(job: &JobDefinition, worker: &Worker) -> bool {
-    let name = match job.processor_type {
-        ProcessorType::BuiltIn => job.processor.trim(),
-        ProcessorType::Shell => SHELL,
-        ProcessorType::Python => PYTHON,
-        ProcessorType::External => return true,
-    };
+    if job.processor_type == ProcessorType::External {
+        return true;
+    }
+    let name = processor_name(job);
     let knows = |name: &str| {
         let found = worker
             .processors
