@@ -16,6 +16,8 @@ pub struct Row {
     pub status: i32,
     /// Nominal time from the trigger key, epoch milliseconds; `None` for manual runs.
     pub nominal_ms: Option<i64>,
+    /// When the row was made, epoch milliseconds.
+    pub created_ms: i64,
     /// Start on the worker, epoch milliseconds.
     pub started_ms: Option<i64>,
     /// Result.
@@ -28,7 +30,8 @@ pub struct Row {
 /// Those of the database.
 pub async fn read_rows(file: &Path) -> Result<Vec<Row>, DbErr> {
     let db = Database::connect(format!("sqlite:{}?mode=rw", file.display())).await?;
-    let query = "SELECT instance_id, job_id, status, pj_trigger_key, pj_started_at, result \
+    let query = "SELECT instance_id, job_id, status, pj_trigger_key, pj_created_at, \
+                 pj_started_at, result \
                  FROM instance_info ORDER BY instance_id";
     let rows = db
         .query_all_raw(Statement::from_string(DatabaseBackend::Sqlite, query))
@@ -41,6 +44,7 @@ pub async fn read_rows(file: &Path) -> Result<Vec<Row>, DbErr> {
                 job_id: row.try_get("", "job_id")?,
                 status: row.try_get("", "status")?,
                 nominal_ms: key,
+                created_ms: row.try_get("", "pj_created_at")?,
                 started_ms: row.try_get("", "pj_started_at")?,
                 result: row
                     .try_get::<Option<String>>("", "result")?
@@ -90,7 +94,7 @@ pub fn every_second_faults(
         faults.extend(
             outages
                 .iter()
-                .filter_map(|outage| catch_up_fault(*job, times, outage)),
+                .filter_map(|outage| catch_up_fault(*job, rows, outage)),
         );
     }
     faults
@@ -115,73 +119,83 @@ fn missing(
         .collect()
 }
 
-/// Occurrences made ahead of the outage keep their own instances; of those that were not, exactly
-/// one is caught up with.
-fn catch_up_fault(job: i64, times: &BTreeMap<i64, usize>, outage: &Outage) -> Option<String> {
-    const LOOK_AHEAD_MS: i64 = 2_000;
-    let inside = times
-        .range(outage.from_ms + LOOK_AHEAD_MS..=outage.to_ms)
-        .count();
-    let seconds = (outage.to_ms - outage.from_ms - LOOK_AHEAD_MS) / 1000;
-    (seconds >= 1 && inside != 1)
-        .then(|| format!("job {job}: {inside} catch-up instances in the outage {outage:?}"))
+/// Of the occurrences that were not made ahead of the outage, exactly one is caught up with: made
+/// after its time, when the server was back.
+fn catch_up_fault(job: i64, rows: &[Row], outage: &Outage) -> Option<String> {
+    let caught_up = rows.iter().filter(|row| row.job_id == job).filter(|row| {
+        row.nominal_ms.is_some_and(|nominal| {
+            outage.from_ms <= nominal && nominal <= outage.to_ms && nominal < row.created_ms
+        })
+    });
+    let count = caught_up.count();
+    (count != 1).then(|| format!("job {job}: {count} catch-up instances in the outage {outage:?}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(nominal_ms: i64) -> Row {
+    const OUTAGE: Outage = Outage {
+        from_ms: 2_500,
+        to_ms: 8_200,
+    };
+
+    fn made(nominal_ms: i64, created_ms: i64) -> Row {
         Row {
             instance_id: nominal_ms,
             job_id: 1,
             status: 5,
             nominal_ms: Some(nominal_ms),
+            created_ms,
             started_ms: Some(nominal_ms),
             result: String::new(),
         }
     }
 
-    fn faults(seconds: &[i64], outages: &[Outage]) -> Vec<String> {
-        let rows: Vec<Row> = seconds.iter().map(|second| row(second * 1000)).collect();
+    /// `ahead`: seconds whose row was made a second ahead; `late`: seconds made up for at 8.1 s.
+    fn faults(ahead: &[i64], late: &[i64], outages: &[Outage]) -> Vec<String> {
+        let ahead = ahead
+            .iter()
+            .map(|second| made(second * 1000, (second - 1) * 1000));
+        let late = late.iter().map(|second| made(second * 1000, 8_100));
+        let rows: Vec<Row> = ahead.chain(late).collect();
         every_second_faults(&rows, &[1], (500, 10_500), outages)
     }
 
     #[test]
     fn a_whole_series_is_well() {
         assert_eq!(
-            faults(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[]),
+            faults(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[], &[]),
             Vec::<String>::new()
         );
     }
 
     #[test]
     fn a_missing_second_is_a_fault() {
-        assert_eq!(faults(&[1, 2, 3, 5, 6, 7, 8, 9, 10], &[]).len(), 1);
+        assert_eq!(faults(&[1, 2, 3, 5, 6, 7, 8, 9, 10], &[], &[]).len(), 1);
     }
 
     #[test]
     fn a_doubled_second_is_a_fault() {
-        assert_eq!(faults(&[1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10], &[]).len(), 1);
+        assert_eq!(
+            faults(&[1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10], &[], &[]).len(),
+            1
+        );
     }
 
     #[test]
     fn an_outage_is_caught_up_with_exactly_once() {
-        let outage = [Outage {
-            from_ms: 2_500,
-            to_ms: 8_200,
-        }];
         assert_eq!(
-            faults(&[1, 2, 3, 4, 8, 9, 10], &outage),
+            faults(&[1, 2, 3, 9, 10], &[4], &[OUTAGE]),
             Vec::<String>::new()
         );
         assert_eq!(
-            faults(&[1, 2, 3, 4, 9, 10], &outage).len(),
+            faults(&[1, 2, 3, 9, 10], &[], &[OUTAGE]).len(),
             1,
             "no catch-up"
         );
         assert_eq!(
-            faults(&[1, 2, 3, 4, 7, 8, 9, 10], &outage).len(),
+            faults(&[1, 2, 3, 9, 10], &[4, 5], &[OUTAGE]).len(),
             1,
             "two catch-ups"
         );
