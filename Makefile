@@ -30,7 +30,7 @@ console: ## build the web console, which the server embeds
 test: test-tools fmt-check console lint test-programs ## all checks and all tests
 	POWERJOB_BIN=$(TARGET)/debug/powerjob POWERJOB_FAILPOINT_BIN=$(TARGET)/debug/powerjob-failpoints \
 		$(CARGO) test --locked --workspace
-	$(MAKE) --no-print-directory test-web docs deny
+	$(MAKE) --no-print-directory test-web test-browser docs deny
 	@echo "make test: all passed"
 
 # The Node that the build of the console fetched, if the machine had none that is new enough.
