@@ -87,3 +87,44 @@ pub struct JobDraft {
     pub tag: String,
     pub no_worker_grace_ms: u64,
 }
+
+impl JobDraft {
+    /// The job as it is saved at `now`; the store gives a new one its id and every one its revision.
+    pub fn into_definition(
+        self,
+        next_trigger_at: Option<UnixMillis>,
+        now: UnixMillis,
+    ) -> JobDefinition {
+        JobDefinition {
+            id: self.id.unwrap_or(JobId(0)),
+            app_id: self.app_id,
+            revision: 0,
+            name: self.name,
+            description: self.description,
+            schedule: self.schedule,
+            execute_type: self.execute_type,
+            processor_type: self.processor_type,
+            processor: self.processor,
+            params: self.params,
+            status: self.status,
+            max_instances: self.max_instances,
+            concurrency: self.concurrency,
+            time_limit_ms: self.time_limit_ms,
+            instance_retries: self.instance_retries,
+            task_retries: self.task_retries,
+            dispatch_strategy: self.dispatch_strategy,
+            dispatch_config: self.dispatch_config,
+            designated_workers: self.designated_workers,
+            max_workers: self.max_workers,
+            min_cpu_cores: self.min_cpu_cores,
+            min_memory_gib: self.min_memory_gib,
+            min_disk_gib: self.min_disk_gib,
+            log_level: self.log_level,
+            tag: self.tag,
+            no_worker_grace_ms: self.no_worker_grace_ms,
+            next_trigger_at,
+            created_at: now,
+            modified_at: now,
+        }
+    }
+}

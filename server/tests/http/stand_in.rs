@@ -19,7 +19,7 @@ use powerjob_server::actor::instance_manager::{
 use powerjob_server::actor::scheduler::{SaveError, SaveJob, SwitchJob};
 use powerjob_server::app::{ServerFacts, ServerHandles};
 use powerjob_server::domain::instance::Instance;
-use powerjob_server::domain::job::{JobDefinition, JobDraft};
+use powerjob_server::domain::job::JobDefinition;
 use powerjob_server::live::{EventHub, JobTable, Ownership, WorkerTable};
 use powerjob_server::log_store::LogStore;
 use powerjob_server::store::job::{JobSave, JobSwitch};
@@ -143,7 +143,7 @@ fn save_port(scope: &ActorScope, store: &Store, jobs: &JobTable) -> Port<SaveJob
     behind(scope, move |letter: SaveJob| {
         let (store, jobs) = (store.clone(), jobs.clone());
         async move {
-            let job = definition(&letter.draft);
+            let job = letter.draft.clone().into_definition(None, NOW);
             let saved = match letter.draft.id {
                 None => store.create_job(job, letter.author).await,
                 Some(_) => {
@@ -283,39 +283,4 @@ pub(crate) async fn insert(store: &Store, instance: Instance) {
     let ops = vec![WriteOp::Insert(Box::new(instance))];
     let outcomes = store.writer().write(Lane::Express, ops).await;
     assert_eq!(outcomes, Ok(vec![WriteOutcome::Applied]));
-}
-
-fn definition(draft: &JobDraft) -> JobDefinition {
-    let draft = draft.clone();
-    JobDefinition {
-        id: draft.id.unwrap_or(JobId(0)),
-        app_id: draft.app_id,
-        revision: 0,
-        name: draft.name,
-        description: draft.description,
-        schedule: draft.schedule,
-        execute_type: draft.execute_type,
-        processor_type: draft.processor_type,
-        processor: draft.processor,
-        params: draft.params,
-        status: draft.status,
-        max_instances: draft.max_instances,
-        concurrency: draft.concurrency,
-        time_limit_ms: draft.time_limit_ms,
-        instance_retries: draft.instance_retries,
-        task_retries: draft.task_retries,
-        dispatch_strategy: draft.dispatch_strategy,
-        dispatch_config: draft.dispatch_config,
-        designated_workers: draft.designated_workers,
-        max_workers: draft.max_workers,
-        min_cpu_cores: draft.min_cpu_cores,
-        min_memory_gib: draft.min_memory_gib,
-        min_disk_gib: draft.min_disk_gib,
-        log_level: draft.log_level,
-        tag: draft.tag,
-        no_worker_grace_ms: draft.no_worker_grace_ms,
-        next_trigger_at: None,
-        created_at: NOW,
-        modified_at: NOW,
-    }
 }

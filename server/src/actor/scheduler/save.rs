@@ -52,7 +52,7 @@ impl Handler<Mail<SaveJob>> for Scheduler {
         let store = self.parts.store.clone();
         let now = self.now();
         let work = async move {
-            if job.id == NEW {
+            if job_id.is_none() {
                 let job = store.create_job(job, author).await?;
                 return Ok(JobSaved {
                     job,
@@ -131,9 +131,6 @@ async fn switch(
         .await
 }
 
-/// The id of a job that is not stored yet.
-const NEW: JobId = JobId(0);
-
 impl Scheduler {
     /// The job that a draft describes, with its next time.
     fn job_of_draft(&mut self, draft: JobDraft) -> Result<JobDefinition, SaveError> {
@@ -170,7 +167,7 @@ impl Scheduler {
                 ),
             });
         }
-        Ok(definition(draft, next_trigger_at, now))
+        Ok(draft.into_definition(next_trigger_at, now))
     }
 
     /// The store has answered: the schedule follows, then the caller hears of it.
@@ -252,43 +249,5 @@ fn invalid(error: InvalidExpression) -> SaveError {
     SaveError::Invalid {
         field: format!("schedule.{}", error.field),
         reason: error.reason,
-    }
-}
-
-fn definition(
-    draft: JobDraft,
-    next_trigger_at: Option<UnixMillis>,
-    now: UnixMillis,
-) -> JobDefinition {
-    JobDefinition {
-        id: draft.id.unwrap_or(NEW),
-        app_id: draft.app_id,
-        revision: 0,
-        name: draft.name,
-        description: draft.description,
-        schedule: draft.schedule,
-        execute_type: draft.execute_type,
-        processor_type: draft.processor_type,
-        processor: draft.processor,
-        params: draft.params,
-        status: draft.status,
-        max_instances: draft.max_instances,
-        concurrency: draft.concurrency,
-        time_limit_ms: draft.time_limit_ms,
-        instance_retries: draft.instance_retries,
-        task_retries: draft.task_retries,
-        dispatch_strategy: draft.dispatch_strategy,
-        dispatch_config: draft.dispatch_config,
-        designated_workers: draft.designated_workers,
-        max_workers: draft.max_workers,
-        min_cpu_cores: draft.min_cpu_cores,
-        min_memory_gib: draft.min_memory_gib,
-        min_disk_gib: draft.min_disk_gib,
-        log_level: draft.log_level,
-        tag: draft.tag,
-        no_worker_grace_ms: draft.no_worker_grace_ms,
-        next_trigger_at,
-        created_at: now,
-        modified_at: now,
     }
 }
