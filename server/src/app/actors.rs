@@ -237,6 +237,7 @@ pub(super) fn start(ground: Ground) -> Actors {
         zone: ground.facts.zone,
         adopt: adopt(elector.path()),
         schedule: scheduler.port().from(elector.path()),
+        planned: scheduler.port().from(elector.path()),
     };
     guardian.start(
         &elector,

@@ -54,13 +54,7 @@ pub(super) fn start(
         ..HttpConfig::default()
     };
     let ownership = handles.ownership.clone();
-    let ready = Arc::new(move || {
-        if ownership.may_act() {
-            Ok(())
-        } else {
-            Err("the lease of this server could not be renewed".to_owned())
-        }
-    });
+    let ready = Arc::new(move || ownership.check_ready().map_err(str::to_owned));
     let services = Services::new(handles.clone());
     let state = HttpState::new(services, http_config, ready, streams.clone());
     let server = serve(listener, state).map_err(StartError::Runtime)?;

@@ -17,7 +17,7 @@ pub(super) async fn health() -> HttpResponse {
         .body("ok\n")
 }
 
-/// The server can do its work: its store can be written and its lease is held.
+/// The server can do its work: its lease is held, its applications are loaded and planned.
 pub(super) async fn ready(state: State) -> HttpResponse {
     match (state.ready)() {
         Ok(()) => HttpResponse::Ok()

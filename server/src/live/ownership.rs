@@ -1,7 +1,7 @@
 //! Which applications this server owns, and whether it may act at all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -13,6 +13,7 @@ use powerjob_common::time::Clock;
 pub struct Ownership {
     apps: Arc<DashMap<AppId, i64>>,
     acts_until_ms: Arc<AtomicU64>,
+    is_settled: Arc<AtomicBool>,
     clock: Arc<dyn Clock>,
 }
 
@@ -22,6 +23,7 @@ impl Ownership {
         Self {
             apps: Arc::default(),
             acts_until_ms: Arc::default(),
+            is_settled: Arc::default(),
             clock,
         }
     }
@@ -40,6 +42,21 @@ impl Ownership {
         self.clock.monotonic().as_millis() < u128::from(self.acts_until_ms.load(Relaxed))
     }
 
+    /// Whether this server does its full work: the lease is ours, and of the applications that were
+    /// free when it started the open instances are loaded and the triggers missed meanwhile are made.
+    ///
+    /// # Errors
+    /// What it waits for, in words.
+    pub fn check_ready(&self) -> Result<(), &'static str> {
+        if !self.may_act() {
+            Err("the lease of this server could not be renewed")
+        } else if !self.is_settled.load(Relaxed) {
+            Err("the applications are being loaded")
+        } else {
+            Ok(())
+        }
+    }
+
     /// The applications that are ours.
     pub fn apps(&self) -> Vec<AppId> {
         self.apps.iter().map(|entry| *entry.key()).collect()
@@ -49,6 +66,16 @@ impl Ownership {
     pub(crate) fn extend(&self, until: Duration) {
         let until_ms = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
         self.acts_until_ms.fetch_max(until_ms, Relaxed);
+    }
+
+    /// What was free at the start is loaded and planned.
+    pub(crate) fn settle(&self) {
+        self.is_settled.store(true, Relaxed);
+    }
+
+    /// Whether [`Ownership::settle`] was called.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_settled.load(Relaxed)
     }
 
     /// The lease is lost for good.

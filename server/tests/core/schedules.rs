@@ -8,7 +8,7 @@ use powerjob_server::actor::scheduler::SaveError;
 use powerjob_server::domain::instance::{Instance, Trigger};
 use powerjob_server::store::instance::InstanceFilter;
 
-use crate::cluster::{Cluster, eventually};
+use crate::cluster::{Cluster, Server, config, eventually};
 use crate::fake_worker::SUCCEED;
 
 async fn instances_of(cluster: &Cluster, job_id: JobId) -> Vec<Instance> {
@@ -158,4 +158,48 @@ async fn a_schedule_that_cannot_be_read_is_refused_with_its_field() {
     };
     assert!(field.starts_with("schedule."), "{field}");
     cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_ready_when_nothing_missed_is_left_to_plan() {
+    let cluster = Cluster::start().await;
+    for number in 0..200 {
+        cluster
+            .save(|job| {
+                job.name = format!("job {number}");
+                job.schedule.kind = TimeExpressionType::Cron;
+                job.schedule.expression = "* * * * * ?".to_owned();
+            })
+            .await;
+    }
+    let Cluster {
+        server,
+        app_id,
+        folder,
+    } = cluster;
+    server.stop().await;
+    // The outage itself: every job misses a time.
+    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+    let server = Server::start(config(folder.path())).await;
+    let handles = &server.handles;
+    eventually("the server is ready", async || {
+        handles.ownership.check_ready().is_ok()
+    })
+    .await;
+    let ready_at = handles.clock.now();
+    let jobs = handles
+        .store
+        .load_jobs(vec![app_id])
+        .await
+        .expect("readable");
+    assert_eq!(jobs.len(), 200);
+    for job in jobs {
+        let next = job.next_trigger_at.expect("a CRON goes on");
+        assert!(
+            next > ready_at,
+            "{}: {next:?}, ready at {ready_at:?}",
+            job.name
+        );
+    }
+    server.stop().await;
 }

@@ -21,13 +21,15 @@ use tokio::sync::mpsc;
 
 use self::load::load_app;
 use crate::actor::instance_manager::AdoptRuns;
-use crate::actor::scheduler::ScheduleApp;
+use crate::actor::scheduler::{AwaitPlanning, ScheduleApp};
 use crate::live::{JobTable, Ownership};
 use crate::store::lease::{Assignment, LeaseWatch, Renewal, ServerLease};
 use crate::store::{Error, Store};
 
 /// Applications without an owner are looked for so often; a new one is claimed at once by a hint.
 const CLAIM_INTERVAL: Duration = Duration::from_secs(1);
+/// The first planning after a long outage of many jobs may take so long; then it is asked again.
+const PLANNING_LIMIT: Duration = Duration::from_secs(60);
 
 /// Claims every application without a living owner; sent by `service` after it made one. Answered
 /// when what was claimed is loaded and can be used. Repeating it is harmless.
@@ -53,6 +55,7 @@ pub(crate) struct ElectorParts {
     pub(crate) zone: chrono_tz::Tz,
     pub(crate) adopt: Vec<Port<AdoptRuns>>,
     pub(crate) schedule: Port<ScheduleApp>,
+    pub(crate) planned: Port<AwaitPlanning>,
 }
 
 /// See the head of the file.
@@ -60,6 +63,7 @@ pub(crate) struct ElectorParts {
 pub(crate) struct Elector {
     parts: ElectorParts,
     is_claiming: bool,
+    is_settling: bool,
     waiting: Vec<Reply<Vec<AppId>>>,
 }
 
@@ -93,6 +97,7 @@ impl Elector {
         Self {
             parts,
             is_claiming: false,
+            is_settling: false,
             waiting: Vec::new(),
         }
     }
@@ -105,8 +110,11 @@ impl Elector {
         self.is_claiming = true;
         let asked = std::mem::take(&mut self.waiting);
         let work = claim_and_load(self.parts.clone());
-        ctx.spawn(work.into_actor(self).map(move |(), actor, ctx| {
+        ctx.spawn(work.into_actor(self).map(move |is_loaded, actor, ctx| {
             actor.is_claiming = false;
+            if is_loaded {
+                actor.settle(ctx);
+            }
             let apps = actor.parts.ownership.apps();
             for reply in asked {
                 reply.send(apps.clone());
@@ -116,14 +124,37 @@ impl Elector {
             }
         }));
     }
+
+    /// This server is ready as soon as the scheduler has planned what was missed. A failure is
+    /// mended by the next claim.
+    fn settle(&mut self, ctx: &mut Context<Self>) {
+        if self.is_settling || self.parts.ownership.is_settled() {
+            return;
+        }
+        self.is_settling = true;
+        let planned = self.parts.planned.clone();
+        let ownership = self.parts.ownership.clone();
+        let work = async move {
+            let asked = planned.ask(PLANNING_LIMIT, |reply| AwaitPlanning { reply });
+            match asked.await {
+                Ok(()) => ownership.settle(),
+                Err(error) => tracing::warn!(%error, "the missed triggers are not planned yet"),
+            }
+        };
+        ctx.spawn(
+            work.into_actor(self)
+                .map(|(), actor, _| actor.is_settling = false),
+        );
+    }
 }
 
-async fn claim_and_load(parts: ElectorParts) {
+/// Whether everything that was free is ours and loaded.
+async fn claim_and_load(parts: ElectorParts) -> bool {
     let claimed = match parts.lease.claim_apps().await {
         Ok(claimed) => claimed,
         Err(error) => {
             tracing::warn!(%error, "applications could not be claimed");
-            return;
+            return false;
         }
     };
     for Assignment { app_id, epoch } in claimed {
@@ -131,11 +162,12 @@ async fn claim_and_load(parts: ElectorParts) {
         while let Err(error) = load_app(&parts, app_id, epoch).await {
             tracing::error!(%app_id, %error, "an application could not be loaded");
             if !parts.ownership.may_act() {
-                return;
+                return false;
             }
             tokio::time::sleep(CLAIM_INTERVAL).await;
         }
     }
+    true
 }
 
 impl Actor for Elector {

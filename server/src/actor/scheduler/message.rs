@@ -92,6 +92,14 @@ pub(crate) struct UnscheduleApp {
     pub(crate) app_id: AppId,
 }
 
+/// Is everything planned that is due by now? Sent by the elector after it handed applications over.
+/// Answered when no trigger of the past is left without a durable occurrence.
+#[derive(Debug, Serialize)]
+pub(crate) struct AwaitPlanning {
+    #[serde(skip)]
+    pub(crate) reply: Reply<()>,
+}
+
 /// What became of triggers; sent by the store's writer, once per commit. The token is the job.
 #[derive(Debug, Serialize)]
 pub(crate) struct TriggersCommitted {
@@ -110,6 +118,11 @@ impl Letter for ScheduleApp {
 
 impl Letter for UnscheduleApp {
     const NAME: &'static str = "UnscheduleApp";
+    const LIFE_CYCLE: bool = true;
+}
+
+impl Letter for AwaitPlanning {
+    const NAME: &'static str = "AwaitPlanning";
     const LIFE_CYCLE: bool = true;
 }
 

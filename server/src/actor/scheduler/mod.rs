@@ -16,14 +16,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use powerjob_common::actor::{Mail, Port};
+use powerjob_common::actor::{Mail, Port, Reply};
 use powerjob_common::id::JobId;
 use powerjob_common::instance_id::InstanceIdGenerator;
 use powerjob_common::status::SwitchableStatus;
 use powerjob_common::time::{Clock, UnixMillis};
 use powerjob_common::time_expression::Schedule;
 
-pub(crate) use self::message::{JobsDue, ScheduleApp, TriggersCommitted, UnscheduleApp};
+pub(crate) use self::message::{
+    AwaitPlanning, JobsDue, ScheduleApp, TriggersCommitted, UnscheduleApp,
+};
 pub use self::message::{SaveError, SaveJob, SwitchJob};
 use self::plan::Pending;
 pub(crate) use self::save::parse as parse_schedule;
@@ -73,6 +75,8 @@ pub(crate) struct Scheduler {
     /// Jobs for which the store holds no next time, whatever the index says: loops between runs.
     loops: HashSet<JobId>,
     sink: Arc<dyn CommitSink>,
+    /// Those who wait until the past is planned.
+    awaiting_planning: Vec<Reply<()>>,
     deadline: Deadline,
     not_before: UnixMillis,
 }
@@ -109,6 +113,7 @@ impl Scheduler {
             pending: HashMap::new(),
             loops: HashSet::new(),
             sink: Arc::new(TriggerSink(parts.committed.clone())),
+            awaiting_planning: Vec::new(),
             deadline,
             not_before: UnixMillis(0),
             parts,
@@ -127,6 +132,22 @@ impl Scheduler {
             .first()
             .map(|first| UnixMillis(first.0 - look_ahead).max(self.not_before));
         self.deadline.set(at);
+    }
+
+    /// Answers those who wait for the planning, once every trigger of the past has its occurrence.
+    fn answer_when_planned(&mut self) {
+        if self.awaiting_planning.is_empty() {
+            return;
+        }
+        let now = self.now();
+        let is_past = |time: UnixMillis| time <= now;
+        let is_planned = !self.index.first().is_some_and(is_past)
+            && !self.pending.values().any(|pending| is_past(pending.from));
+        if is_planned {
+            for reply in self.awaiting_planning.drain(..) {
+                reply.send(());
+            }
+        }
     }
 
     /// The parsed schedule of a job; `None` when the store holds one that cannot be read.
@@ -202,6 +223,7 @@ impl Handler<Mail<JobsDue>> for Scheduler {
             self.make_occurrences(now);
         }
         self.set_deadline();
+        self.answer_when_planned();
     }
 }
 
@@ -212,6 +234,17 @@ impl Handler<Mail<TriggersCommitted>> for Scheduler {
         let (TriggersCommitted { results }, _ticket) = mail.open();
         self.take_commits(results, ctx);
         self.set_deadline();
+        self.answer_when_planned();
+    }
+}
+
+impl Handler<Mail<AwaitPlanning>> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<AwaitPlanning>, _ctx: &mut Self::Context) {
+        let (AwaitPlanning { reply }, _ticket) = mail.open();
+        self.awaiting_planning.push(reply);
+        self.answer_when_planned();
     }
 }
 

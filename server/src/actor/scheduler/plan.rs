@@ -24,7 +24,7 @@ const MAX_JOBS_AT_ONCE: usize = 2_000;
 pub(super) struct Pending {
     job: Arc<JobDefinition>,
     epoch: i64,
-    from: UnixMillis,
+    pub(super) from: UnixMillis,
     next: Option<UnixMillis>,
     /// What the store expects as the job's next time.
     stored_next: Option<UnixMillis>,
