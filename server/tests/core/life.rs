@@ -7,7 +7,7 @@ use powerjob_server::app::{self, StartError};
 use powerjob_server::config::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{Server, config};
+use crate::cluster::{Server, config, eventually};
 
 fn refusal(config: ServerConfig) -> String {
     let result = app::run(config, CancellationToken::new(), |_| ());
@@ -62,6 +62,10 @@ async fn the_http_edge_answers_and_a_first_password_is_handed_out() {
     })
     .await;
     assert!(server.generated_password.is_some());
+    eventually("the server is ready", async || {
+        server.handles.ownership.check_ready().is_ok()
+    })
+    .await;
     let address = server.http_addr.expect("with HTTP");
     let answer = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(address).expect("it listens");
