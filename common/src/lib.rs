@@ -10,6 +10,7 @@ pub mod actor;
 pub mod fail_point;
 pub mod id;
 pub mod instance_id;
+pub mod processor_name;
 pub mod retry;
 pub mod secret;
 pub mod status;

@@ -5,20 +5,11 @@
 //! 1. Whether a worker has room is not asked here: that changes with every run.
 //! 2. A rule that the job does not use never excludes anyone.
 
+use powerjob_common::processor_name::{PYTHON, SHELL, names_to_try};
 use powerjob_common::status::ProcessorType;
 
 use super::job::JobDefinition;
 use super::worker::{Worker, WorkerState};
-
-/// Where the reference keeps its own processors, and where it kept them before.
-const ROOT: &str = "tech.powerjob.official.processors.";
-const OLD_ROOTS: [&str; 2] = [
-    "com.github.kfcfans.powerjob.official.processors.",
-    "com.github.kfcfans.oms.processors.",
-];
-/// The processors of scripts that a job holds itself, by the names of the reference.
-const SHELL: &str = "tech.powerjob.official.processors.impl.script.ShellProcessor";
-const PYTHON: &str = "tech.powerjob.official.processors.impl.script.PythonProcessor";
 
 /// Why a worker cannot run a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,25 +118,15 @@ fn processor_name(job: &JobDefinition) -> &str {
     }
 }
 
-/// Whether the worker knows the processor, by the rules by which it looks a name up itself: as it
-/// stands, under an old root of class names, or by the method part of `bean#method`.
+/// Whether the worker knows the processor, by the rules by which it looks a name up itself.
 fn has_processor(job: &JobDefinition, worker: &Worker) -> bool {
-    if job.processor_type == ProcessorType::External {
-        return true;
-    }
-    let name = processor_name(job);
-    let knows = |name: &str| {
-        let found = worker
-            .processors
-            .binary_search_by(|known| known.as_str().cmp(name));
-        found.is_ok()
-    };
-    let class = OLD_ROOTS.iter().find_map(|root| name.strip_prefix(root));
-    knows(name)
-        || class.is_some_and(|class| knows(&format!("{ROOT}{class}")))
-        || name
-            .rsplit_once('#')
-            .is_some_and(|(_, method)| knows(method))
+    job.processor_type == ProcessorType::External
+        || names_to_try(processor_name(job)).any(|name| {
+            let found = worker
+                .processors
+                .binary_search_by(|known| known.as_str().cmp(&name));
+            found.is_ok()
+        })
 }
 
 #[cfg(test)]

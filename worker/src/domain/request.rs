@@ -1,5 +1,6 @@
 //! Can this worker run what a server asks for?
 
+use powerjob_common::processor_name;
 use powerjob_common::status::{ExecuteType, ProcessorType};
 use powerjob_protocol::wire::server_to_worker::RunInstance;
 
@@ -27,8 +28,8 @@ impl ScriptKind {
     /// The name under which the java profile of its processor is registered.
     pub(crate) const fn processor_name(self) -> &'static str {
         match self {
-            Self::Shell => "tech.powerjob.official.processors.impl.script.ShellProcessor",
-            Self::Python => "tech.powerjob.official.processors.impl.script.PythonProcessor",
+            Self::Shell => processor_name::SHELL,
+            Self::Python => processor_name::PYTHON,
         }
     }
 }

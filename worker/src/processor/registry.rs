@@ -3,16 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use powerjob_common::processor_name::names_to_try;
+
 use super::handler::{AsyncHandler, BlockingHandler, Call, HANDLERS};
 use super::{BlockingProcessor, ProcessorObject};
 use crate::domain::slots::Kind;
 
-/// Roots of class names in older versions of the reference.
-const OLD_ROOTS: [&str; 2] = [
-    "com.github.kfcfans.powerjob.official.processors.",
-    "com.github.kfcfans.oms.processors.",
-];
-const ROOT: &str = "tech.powerjob.official.processors.";
 /// Similar names shown for an unknown one.
 const NEAR_NAMES: usize = 5;
 
@@ -122,22 +118,10 @@ impl Registry {
         &self.conflicts
     }
 
-    /// The processor of a name: as it stands, under an old root of class names, or by the method
-    /// part of `bean#method`.
+    /// The processor of a name, by the rules of [`names_to_try`].
     pub(crate) fn find(&self, name: &str) -> Option<&Executable> {
-        let name = name.trim();
-        if let Some(entry) = self.entries.get(name) {
-            return Some(&entry.executable);
-        }
-        let renamed = OLD_ROOTS
-            .iter()
-            .find_map(|root| name.strip_prefix(root))
-            .map(|class| format!("{ROOT}{class}"));
-        let other = match &renamed {
-            Some(renamed) => renamed.as_str(),
-            None => name.rsplit_once('#')?.1,
-        };
-        self.entries.get(other).map(|entry| &entry.executable)
+        let entry = names_to_try(name).find_map(|name| self.entries.get(name.as_ref()))?;
+        Some(&entry.executable)
     }
 
     /// All names, further ones included, sorted: what the server may send runs for.
@@ -191,6 +175,8 @@ fn edit_distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use powerjob_common::processor_name::OFFICIAL_ROOT;
+
     use super::*;
     use crate::processor::handler::BlockingHandler;
 
@@ -202,7 +188,11 @@ mod tests {
         let mut registry = Registry::default();
         registry.register("orders#close", "a.rs:1", noop());
         registry.register("shell", "b.rs:2", noop());
-        registry.register_alias(&format!("{ROOT}impl.HttpProcessor"), "b.rs:3", noop());
+        registry.register_alias(
+            &format!("{OFFICIAL_ROOT}impl.HttpProcessor"),
+            "b.rs:3",
+            noop(),
+        );
         registry
     }
 

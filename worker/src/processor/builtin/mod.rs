@@ -11,11 +11,12 @@ mod tree;
 
 use std::sync::Arc;
 
+use powerjob_common::processor_name::OFFICIAL_ROOT;
+
 use super::ProcessorObject;
 use super::registry::{Executable, Registry};
 
 const PLACE: &str = "the worker itself";
-const ROOT: &str = "tech.powerjob.official.processors.impl";
 
 /// Which habits a processor follows: those of the Java class or our own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(crate) fn registry() -> Registry {
             registry.register(name, PLACE, Executable::Async(make(Profile::Native)));
             if let Some(class) = java {
                 let executable = Executable::Async(make(Profile::Java));
-                registry.register_alias(&format!("{ROOT}.{class}"), PLACE, executable);
+                registry.register_alias(&format!("{OFFICIAL_ROOT}impl.{class}"), PLACE, executable);
             }
         };
     add("shell", Some("script.ShellProcessor"), &|profile| {
