@@ -75,7 +75,7 @@ impl Listener {
                 accepted = self.socket.accept() => match accepted {
                     Ok((stream, remote_addr)) => desk.clone().take(stream, remote_addr),
                     Err(error) => {
-                        desk.log_refusal(&format_args!("cannot accept: {error}"));
+                        desk.log_refusal(None, format!("cannot accept: {error}"));
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
@@ -100,7 +100,7 @@ impl Desk {
             self.connections.clone().try_acquire_owned(),
         );
         let (Ok(handshake), Ok(connection)) = places else {
-            self.log_refusal(&"too many connections");
+            self.log_refusal(None, "too many connections".to_owned());
             // Best effort: a fresh socket has room for 8 bytes; the peer comes back later anyway.
             drop(stream.try_write(&PREFACE_TOO_MANY));
             return;
@@ -130,12 +130,19 @@ impl Desk {
         if refusal.is_suspicious() {
             self.failures.note(remote_addr.ip(), Instant::now());
         }
-        self.log_refusal(&format_args!("{remote_addr}: {refusal}"));
+        self.log_refusal(Some(remote_addr), refusal.to_string());
     }
 
-    fn log_refusal(&self, reason: &dyn std::fmt::Display) {
-        if let Some(suppressed) = self.refusals.admit(Instant::now()) {
-            tracing::warn!(%reason, suppressed, "refused a connection");
+    fn log_refusal(&self, remote_addr: Option<SocketAddr>, reason: String) {
+        let cause = (remote_addr.map(|addr| addr.ip()), reason.clone());
+        let Some(suppressed) = self.refusals.admit(cause, Instant::now()) else {
+            return;
+        };
+        match remote_addr {
+            Some(remote_addr) => {
+                tracing::warn!(%remote_addr, reason, suppressed, "refused a connection");
+            }
+            None => tracing::warn!(reason, suppressed, "refused connections"),
         }
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use powerjob_common::actor::ActorScope;
 use powerjob_protocol::wire::control::ErrorCode;
-use powerjob_protocol::wire::frame::{EncodeError, HANDSHAKE_MAX_LENGTH};
+use powerjob_protocol::wire::frame::{EncodeError, Frame, HANDSHAKE_MAX_LENGTH};
 use powerjob_protocol::wire::handshake::{
-    AcceptorTerms, PrefaceVerdict, Proven, Reject, Terms, accept_hello, judge_preface,
-    own_revisions,
+    AcceptorTerms, AwaitAuth, Hello, PrefaceVerdict, Proven, Reject, Terms, accept_hello,
+    judge_preface, own_revisions,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -40,6 +40,19 @@ pub(crate) enum Refusal {
     /// Told to the peer.
     #[error(transparent)]
     Rejected(#[from] Reject),
+    /// Told to the peer, which could not prove that it belongs to the application it named.
+    #[error(
+        "{node_id:?} does not know the secret of the application {app_name:?}, or there is no such \
+         application"
+    )]
+    Unproven {
+        /// As it says.
+        node_id: String,
+        /// As it says.
+        app_name: String,
+        /// What it is told.
+        reject: Reject,
+    },
     /// The connection failed, or what came was no frame.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -55,10 +68,30 @@ impl Refusal {
     /// Whether it looks like someone who should not be here.
     pub(crate) fn is_suspicious(&self) -> bool {
         match self {
-            Self::NotOurs => true,
+            Self::NotOurs | Self::Unproven { .. } => true,
             Self::Rejected(reject) => reject.code == ErrorCode::UNAUTHORIZED,
             Self::Io(error) => error.kind() == io::ErrorKind::InvalidData,
             Self::Version | Self::Encode(_) | Self::Timeout => false,
+        }
+    }
+
+    /// What the peer is told.
+    fn reject(&self) -> Option<&Reject> {
+        match self {
+            Self::Rejected(reject) | Self::Unproven { reject, .. } => Some(reject),
+            _ => None,
+        }
+    }
+
+    /// With the names that the peer gave, if they are what an operator has to look for.
+    fn naming(self, hello: Hello) -> Self {
+        match self {
+            Self::Rejected(reject) if reject.code == ErrorCode::UNAUTHORIZED => Self::Unproven {
+                node_id: hello.node_id,
+                app_name: hello.app_name,
+                reject,
+            },
+            other => other,
         }
     }
 }
@@ -90,7 +123,7 @@ impl Reception {
                 Ok(())
             }
             Err(refusal) => {
-                if let Refusal::Rejected(reject) = &refusal {
+                if let Some(reject) = refusal.reject() {
                     say_no(&mut stream, reject).await;
                 }
                 Err(refusal)
@@ -111,17 +144,25 @@ impl Reception {
         let claimed = accept_hello(&own, random()?, prefaces, &hello)?;
         stream.write_all(&claimed.challenge_frame()?).await?;
         let auth = next_frame(&mut frames, stream).await?;
+        let hello = claimed.hello().clone();
+        let judged = self.judge(claimed, &auth).await;
+        let welcome = judged.map_err(|refusal| refusal.naming(hello))?;
+        let ready = welcome.proven.ready_frame(&welcome.terms)?;
+        stream.write_all(&ready).await?;
+        frames.set_max_length(welcome.proven.max_length());
+        Ok((frames, welcome))
+    }
+
+    async fn judge(&self, claimed: AwaitAuth, auth: &Frame) -> Result<Welcome, Refusal> {
         let secrets = if claimed.needs_proof() {
             self.gate.secrets(claimed.hello()).await
         } else {
             Vec::new()
         };
-        let proven = claimed.on_auth(&auth, &secrets)?;
+        let proven = claimed.on_auth(auth, &secrets)?;
         let admission = self.gate.admit(proven.hello()).await?;
         let terms = self.terms(admission)?;
-        stream.write_all(&proven.ready_frame(&terms)?).await?;
-        frames.set_max_length(proven.max_length());
-        Ok((frames, Welcome { proven, terms }))
+        Ok(Welcome { proven, terms })
     }
 
     fn terms(&self, admission: Admission) -> io::Result<Terms> {

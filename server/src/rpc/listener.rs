@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::ConnectionParts;
-use super::gate::{SecretCache, WorkerGate};
+use super::gate::WorkerGate;
+use super::known_apps::KnownApps;
 use crate::store::Store;
 
 /// Why there is no door.
@@ -64,7 +65,6 @@ impl BoundListener {
         scope: &ActorScope,
         parts: ConnectionParts,
     ) -> WorkerListener {
-        let secrets = SecretCache::new(store, scope.clock().clone());
         let sessions = OpenSessions::default();
         let mut listen = ListenConfig::new(Identity {
             advertised: config.address.clone(),
@@ -73,7 +73,7 @@ impl BoundListener {
         listen.allow_unproven = config.allow_unproven;
         listen.session.drain_timeout = config.drain_limit;
         let gate = Arc::new(WorkerGate {
-            secrets: secrets.clone(),
+            apps: KnownApps::new(store),
             parts,
             sessions: sessions.clone(),
             address: config.address,
@@ -82,28 +82,18 @@ impl BoundListener {
         let stop = CancellationToken::new();
         let serving = self.0.serve(listen, gate, scope.clone(), stop.clone());
         tokio::spawn(serving);
-        WorkerListener {
-            secrets,
-            sessions,
-            stop,
-        }
+        WorkerListener { sessions, stop }
     }
 }
 
 /// The open door.
 #[derive(Debug)]
 pub struct WorkerListener {
-    secrets: SecretCache,
     sessions: OpenSessions,
     stop: CancellationToken,
 }
 
 impl WorkerListener {
-    /// The memory for secrets, to be told of changes.
-    pub fn secrets(&self) -> SecretCache {
-        self.secrets.clone()
-    }
-
     /// Lets nobody in any more; sessions that stand go on.
     pub(crate) fn close_doors(&self) {
         self.stop.cancel();

@@ -5,6 +5,7 @@
 
 mod connection;
 mod gate;
+mod known_apps;
 mod link;
 mod listener;
 mod reports;
@@ -12,6 +13,5 @@ mod reports;
 mod tests;
 
 pub(crate) use self::connection::{ConnectionParts, RegistryPorts};
-pub use self::gate::SecretCache;
 pub use self::listener::WorkerListener;
 pub(crate) use self::listener::{BoundListener, DoorConfig};

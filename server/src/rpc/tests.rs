@@ -241,23 +241,42 @@ async fn a_rotated_secret_counts_at_once_and_the_old_one_while_it_is_kept() {
     let second = Secret::new("the second secret".to_owned());
     let rotated = server.store.rotate_app_secret(server.app_id, second, 2);
     rotated.await.unwrap();
-    server
-        .door
-        .as_ref()
-        .unwrap()
-        .secrets()
-        .forget(server.app_id);
     assert!(server.dial("demo", "the second secret").await.is_ok());
     assert!(server.dial("demo", SECRET).await.is_ok());
     let third = Secret::new("the third secret".to_owned());
     let rotated = server.store.rotate_app_secret(server.app_id, third, 1);
     rotated.await.unwrap();
-    server
-        .door
-        .as_ref()
-        .unwrap()
-        .secrets()
-        .forget(server.app_id);
+    let result = server.dial("demo", SECRET).await;
+    assert_eq!(reject_of(result).0, ErrorCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn workers_that_come_together_are_judged_by_what_holds_when_they_come() {
+    let server = Server::start().await;
+    for round in 0..3 {
+        let secret = format!("the secret of round {round}");
+        let rotated = Secret::new(secret.clone());
+        let rotated = server.store.rotate_app_secret(server.app_id, rotated, 1);
+        rotated.await.unwrap();
+        let dials = (0..20).map(async |place| {
+            let old = if round == 0 {
+                SECRET
+            } else {
+                "the secret of round 0"
+            };
+            let is_new = round == 0 || place % 2 == 0;
+            let offered = if is_new { &secret } else { old };
+            assert_eq!(server.dial("demo", offered).await.is_ok(), is_new);
+        });
+        futures_util::future::join_all(dials).await;
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_application_lets_nobody_in() {
+    let mut server = Server::start().await;
+    server.connect().await;
+    server.store.delete_app(server.app_id).await.unwrap();
     let result = server.dial("demo", SECRET).await;
     assert_eq!(reject_of(result).0, ErrorCode::UNAUTHORIZED);
 }

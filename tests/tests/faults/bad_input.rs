@@ -98,13 +98,54 @@ async fn a_wrong_secret_keeps_a_worker_out() {
         .expect("an agent");
     eventually("the agent says why", LIMIT, || async {
         let said = std::fs::read_to_string(&agent.log).ok()?;
-        said.contains("unauthorized").then_some(())
+        said.contains("does not accept the secret of the application `faults`")
+            .then_some(())
     })
     .await;
     let workers = api
         .call("GET", &format!("/v1/apps/{app}/workers"), &Value::Null)
         .await;
     assert_eq!(workers.expect("a list"), serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn a_renewed_secret_counts_at_once_and_the_old_one_no_more() {
+    let folder = TempDir::new().expect("a folder");
+    let mut cluster = Cluster::new(folder.path(), &powerjob()).expect("ports");
+    cluster.start_server().await.expect("the server starts");
+    let api = cluster.sign_in().await.expect("signed in");
+    let (app, old) = api.create_app("faults").await.expect("an application");
+    let _first = cluster
+        .start_agent("w1", "faults", &old, &[])
+        .expect("an agent");
+    api.until_workers(&app, 1).await;
+    let renewed = api
+        .call("POST", &format!("/v1/apps/{app}/secret"), &Value::Null)
+        .await
+        .expect("a new secret");
+    let new = renewed["workerSecret"].as_str().expect("its text");
+    let late = cluster
+        .start_agent("w2", "faults", &old, &[])
+        .expect("an agent");
+    let _told = cluster
+        .start_agent("w3", "faults", new, &[])
+        .expect("an agent");
+    eventually("the late one is refused", LIMIT, || async {
+        let said = std::fs::read_to_string(&late.log).ok()?;
+        said.contains("does not accept the secret of the application `faults`")
+            .then_some(())
+    })
+    .await;
+    api.until_workers(&app, 2).await;
+    let server_log = std::fs::read_to_string(&cluster.server().log).expect("a log");
+    let complaints: Vec<_> = server_log
+        .lines()
+        .filter(|line| line.contains("does not know the secret"))
+        .collect();
+    let [complaint] = complaints[..] else {
+        panic!("told once: {complaints:?}");
+    };
+    assert!(complaint.contains("w2"), "{complaint}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Finds a server that takes this worker, and tries for ever.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,16 @@ use powerjob_session::{DialConfig, DialError, ErrorCode, Identity, Inbox, Sessio
 
 use crate::outcome::chain_text;
 
-/// Pauses between attempts, as long as no server takes this worker.
+/// Pauses between attempts while no server can be reached: it may come back at any moment.
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(200),
     max: Duration::from_secs(5),
+};
+/// Pauses between attempts while each server that answers refuses this worker: a person has to
+/// mend that.
+const REFUSED_BACKOFF: Backoff = Backoff {
+    first: BACKOFF.first,
+    max: Duration::from_secs(30),
 };
 /// A server that says who owns the application is believed so often in a row.
 const MAX_REDIRECTS: u32 = 3;
@@ -38,17 +45,55 @@ impl Dialing {
         make_inbox: impl Fn() -> Arc<dyn Inbox>,
     ) -> Session {
         let mut attempt = 0;
-        let mut last_error = String::new();
+        let mut troubles = Troubles::default();
         loop {
+            let mut is_refused = false;
+            let mut is_absent = false;
             for offset in 0..self.servers.len() {
                 let address = &self.servers[(first + offset) % self.servers.len()];
                 match self.open_owner(address, &make_inbox).await {
                     Ok(session) => return session,
-                    Err(error) => report(&error, &mut last_error),
+                    Err(error) => {
+                        let needs_person = needs_person(&error);
+                        is_refused |= needs_person;
+                        is_absent |= !needs_person;
+                        troubles.report(address, self.explain(&error));
+                    }
                 }
             }
-            tokio::time::sleep(BACKOFF.wait(attempt, random())).await;
+            let backoff = if is_refused && !is_absent {
+                REFUSED_BACKOFF
+            } else {
+                BACKOFF
+            };
+            tokio::time::sleep(backoff.wait(attempt, random())).await;
             attempt = attempt.saturating_add(1);
+        }
+    }
+
+    /// What is wrong, with what to do about it where a person has to.
+    fn explain(&self, error: &DialError) -> String {
+        let app = &self.app;
+        match error {
+            DialError::Rejected { address, reject } if reject.code == ErrorCode::UNAUTHORIZED => {
+                if self.secret.is_some() {
+                    format!(
+                        "{address} does not accept the secret of the application `{app}`, or has no \
+                         application of this name: check both; a secret that was renewed must be \
+                         given to the worker anew"
+                    )
+                } else {
+                    format!(
+                        "{address} wants the secret of the application `{app}`, and this worker was \
+                         given none"
+                    )
+                }
+            }
+            DialError::Impostor { address } => format!(
+                "{address} does not know the secret of the application `{app}`: it is not the server \
+                 that this worker belongs to"
+            ),
+            error => chain_text(error),
         }
     }
 
@@ -87,12 +132,28 @@ impl Dialing {
     }
 }
 
-/// The same trouble is told once.
-fn report(error: &DialError, last_error: &mut String) {
-    let text = chain_text(error);
-    if text != *last_error {
-        tracing::warn!(error = text, "no session with the server yet");
-        *last_error = text;
+/// Whether trying again only helps after a person has changed something.
+fn needs_person(error: &DialError) -> bool {
+    match error {
+        DialError::Rejected { reject, .. } => matches!(
+            reject.code,
+            ErrorCode::UNAUTHORIZED | ErrorCode::FORBIDDEN | ErrorCode::UNKNOWN_APP
+        ),
+        DialError::Impostor { .. } | DialError::Protocol { .. } => true,
+        DialError::Connect { .. } | DialError::Timeout { .. } => false,
+    }
+}
+
+/// What stood in the way at each server last: the same trouble is told once.
+#[derive(Debug, Default)]
+struct Troubles(HashMap<String, String>);
+
+impl Troubles {
+    fn report(&mut self, address: &str, trouble: String) {
+        if self.0.get(address) != Some(&trouble) {
+            tracing::warn!(reason = trouble, "no session with the server yet");
+            self.0.insert(address.to_owned(), trouble);
+        }
     }
 }
 

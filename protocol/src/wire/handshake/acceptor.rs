@@ -3,6 +3,7 @@
 use powerjob_common::secret::Secret;
 
 use super::super::codec;
+use super::super::control::ErrorCode;
 use super::super::frame::{
     EncodeError, Frame, FrameHead, FrameKind, HANDSHAKE_MAX_LENGTH, encode_with,
 };
@@ -85,7 +86,8 @@ fn choose_mode(allow_unproven: bool, hello: &Hello) -> Result<u8, Reject> {
     } else if allow_unproven && hello.auth_modes & MODE_NONE != 0 {
         Ok(MODE_NONE)
     } else {
-        Err(Reject::unauthorized())
+        let text = "without a secret nobody comes in here";
+        Err(Reject::new(ErrorCode::UNAUTHORIZED, text))
     }
 }
 
