@@ -74,6 +74,8 @@ pub(crate) struct InstanceManager {
     sink: Arc<dyn CommitSink>,
     deadline: Deadline,
     deadline_at: Option<UnixMillis>,
+    /// Whether the outbox is carried out after the letters that are here.
+    is_turn_ending: bool,
 }
 
 impl std::fmt::Debug for InstanceManager {
@@ -120,6 +122,7 @@ impl InstanceManager {
             parts,
             deadline,
             deadline_at: None,
+            is_turn_ending: false,
         }
     }
 
@@ -127,8 +130,18 @@ impl InstanceManager {
         self.parts.around.clock.now()
     }
 
-    /// Carries out what a letter led to.
-    fn end_turn(&mut self, now: UnixMillis, ctx: &mut Context<Self>) {
+    /// Has what letters led to carried out, once all letters that are here by now are read: then
+    /// they share a submission to the store and a message to the dispatcher.
+    fn end_turn(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.is_turn_ending, true) {
+            let drained = std::future::ready(()).into_actor(self);
+            ctx.spawn(drained.map(|(), actor, ctx| actor.carry_out(ctx)));
+        }
+    }
+
+    fn carry_out(&mut self, ctx: &mut Context<Self>) {
+        self.is_turn_ending = false;
+        let now = self.now();
         self.shard.serve_queues(now);
         let mut outbox = std::mem::take(&mut self.shard.outbox);
         self.write(Lane::Express, std::mem::take(&mut outbox.writes), now);
@@ -200,7 +213,7 @@ impl Handler<Mail<StartRuns>> for InstanceManager {
         let (letter, ticket) = mail.open();
         let now = self.now();
         self.shard.start_runs(letter, ticket, now);
-        self.end_turn(now, ctx);
+        self.end_turn(ctx);
     }
 }
 
@@ -228,7 +241,7 @@ macro_rules! handlers {
                 let $now = self.now();
                 let $shard = &mut self.shard;
                 $work;
-                self.end_turn($now, ctx);
+                self.end_turn(ctx);
             }
         })+
     };
@@ -245,9 +258,9 @@ handlers! {
     ApplyReports: shard, it, now => shard.take_reports(it.app_id, it.items, now);
     ReconcileWorker: shard, it, now => shard.reconcile(it, now);
     WorkerLost: shard, it, now => shard.lose_worker(&it, now);
-    WorkersChanged: shard, _it, now => shard.has_news = true;
+    WorkersChanged: shard, _it, _now => shard.has_news = true;
     RunsDue: shard, _it, now => shard.meet_deadlines(now);
     CheckRuns: shard, _it, now => shard.check_runs(now);
-    ForgetRuns: shard, it, now => shard.forget_called_off(&it.ids);
-    DropApp: shard, it, now => shard.drop_app(it.app_id);
+    ForgetRuns: shard, it, _now => shard.forget_called_off(&it.ids);
+    DropApp: shard, it, _now => shard.drop_app(it.app_id);
 }

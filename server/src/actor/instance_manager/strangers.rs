@@ -31,7 +31,7 @@ impl InstanceManager {
             };
             let now = actor.now();
             actor.shard.reloaded(id, found, now);
-            actor.end_turn(now, ctx);
+            actor.end_turn(ctx);
         }));
     }
 
@@ -87,8 +87,7 @@ impl InstanceManager {
                 Ok((instance, job)) => actor.retry_loaded(instance, job, reply),
                 Err(error) => reply.send(Err(error)),
             }
-            let now = actor.now();
-            actor.end_turn(now, ctx);
+            actor.end_turn(ctx);
         }));
     }
 
