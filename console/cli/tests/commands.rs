@@ -67,6 +67,54 @@ fn the_exit_code_tells_how_a_run_ended() {
 }
 
 #[test]
+fn the_last_lines_of_a_log_come_from_as_many_pages_as_it_takes() {
+    let line = |text: &str| {
+        format!(r#"{{"at":0,"level":"INFO","attempt":1,"worker":"w","text":"{text}"}}"#)
+    };
+    let newest = format!(
+        r#"{{"lines":[{},{}],"nextCursor":"end","previousCursor":"c2","isComplete":true}}"#,
+        line("four"),
+        line("five")
+    );
+    let older = format!(
+        r#"{{"lines":[{}],"nextCursor":"c2","previousCursor":"c1","isComplete":false}}"#,
+        line("three")
+    );
+    let first = format!(
+        r#"{{"lines":[{}],"nextCursor":"c1","isComplete":false}}"#,
+        line("two")
+    );
+    let log = |body| ("GET /v1/instances/7/log", 200, body);
+    let stub = Stub::start(&[log(newest.as_str()), log(&older), log(&first)]);
+    let output = stub.run(&["instance", "log", "7", "--tail", "20"]);
+    let said = stdout(&output);
+    let texts: Vec<_> = said
+        .lines()
+        .filter_map(|line| line.rsplit(' ').next())
+        .collect();
+    assert_eq!(
+        texts,
+        ["two", "three", "four", "five"],
+        "{}",
+        stderr(&output)
+    );
+    let seen = stub.seen();
+    assert!(
+        seen[0].contains("limit=20") && seen[0].contains("tail=true"),
+        "{seen:?}"
+    );
+    assert!(
+        seen[1].contains("cursor=c2") && seen[1].contains("limit=18"),
+        "{seen:?}"
+    );
+    assert!(
+        seen[2].contains("cursor=c1") && seen[2].contains("tail=true"),
+        "{seen:?}"
+    );
+    assert_eq!(code(&stub.run(&["instance", "log", "7", "--tail", "0"])), 2);
+}
+
+#[test]
 fn a_wait_ends_when_its_time_is_up() {
     let running = instance("RUNNING");
     let stub = Stub::start(&[("GET /v1/instances/7", 200, &running)]);

@@ -161,6 +161,21 @@ function listJobs({ query }: Asked, appId: string): Answer {
   );
 }
 
+/** A cursor is the number of a line. */
+function logPage(run: Run, query: URLSearchParams): object {
+  const cursor = query.get("cursor") ?? "";
+  const limit = Number(query.get("limit") ?? 500);
+  const isTail = query.get("tail") === "true";
+  const edge = cursor === "" ? (isTail ? run.lines.length : 0) : Number(cursor);
+  const [start, end] = isTail ? [Math.max(0, edge - limit), edge] : [edge, Math.min(run.lines.length, edge + limit)];
+  return {
+    lines: run.lines.slice(start, end),
+    nextCursor: String(end),
+    previousCursor: start > 0 ? String(start) : undefined,
+    isComplete: run.summary.finishedAt !== null && end === run.lines.length,
+  };
+}
+
 function act(action: "STOPPED" | "CANCELED" | "RETRY"): Handler {
   return (_, id) => {
     const run = runs.find((entry) => entry.summary.id === id);
@@ -257,7 +272,7 @@ const routes: [string, RegExp, Handler][] = [
   ["POST", /^\/v1\/instances\/(\d+)\/stop$/, act("STOPPED")],
   ["POST", /^\/v1\/instances\/(\d+)\/cancel$/, act("CANCELED")],
   ["POST", /^\/v1\/instances\/(\d+)\/retry$/, act("RETRY")],
-  ["GET", /^\/v1\/instances\/(\d+)\/log$/, withRun((run) => ok({ lines: run.lines, nextCursor: String(run.lines.length), isComplete: run.summary.finishedAt !== null }))],
+  ["GET", /^\/v1\/instances\/(\d+)\/log$/, withRun((run, { query }) => ok(logPage(run, query)))],
   ["GET", /^\/v1\/instances\/(\d+)\/log\/download$/, withRun((run) => ({ status: 200, text: run.lines.map((line) => line.text).join("\n") }))],
   ["GET", /^\/v1\/apps\/(\d+)\/workers$/, (_, id) => ok(workers[id] ?? [])],
   ["GET", /^\/v1\/actors$/, () => ok([

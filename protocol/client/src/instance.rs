@@ -32,7 +32,7 @@ pub struct InstanceQuery {
 /// Which part of a log to load.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogQuery {
-    /// Where to go on, from the page before.
+    /// Where to go on: [`LogPage::next_cursor`], with `tail` [`LogPage::previous_cursor`].
     pub cursor: Option<String>,
     /// At most this many lines.
     pub limit: Option<u32>,
@@ -40,7 +40,7 @@ pub struct LogQuery {
     pub level: Option<LogLevel>,
     /// Only lines with this text, in any letter case.
     pub query: Option<String>,
-    /// The last lines instead of the first.
+    /// The last lines before the cursor, or of all, instead of the first ones.
     pub tail: bool,
 }
 

@@ -126,7 +126,11 @@ pub struct LogPage {
     pub lines: Vec<LogEntry>,
     /// Give it as `cursor` to go on after the last line; always present, also for following.
     pub next_cursor: String,
-    /// Whether nothing more will come: the instance has ended and all is here.
+    /// Give it as `cursor`, with `tail`, to get the lines before the first one; absent when there
+    /// are none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub previous_cursor: Option<String>,
+    /// Whether nothing more will come after the last line: the instance has ended and all is here.
     pub is_complete: bool,
 }
 

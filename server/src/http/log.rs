@@ -56,7 +56,7 @@ pub(super) fn configure(routes: &mut Routes) {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes the parameters in the OpenAPI document")]
 struct ReadLog {
-    /// Where to go on.
+    /// Where to go on: `nextCursor`, or with `tail` `previousCursor` of another page.
     cursor: Option<String>,
     /// Lines of a page, 1 to 5000; 500 by default.
     limit: Option<u32>,
@@ -65,7 +65,8 @@ struct ReadLog {
     level: Option<String>,
     /// Part of the text, in any letter case.
     query: Option<String>,
-    /// The last lines instead of the first.
+    /// The last lines before the cursor, or of all, instead of the first ones; oldest first all the
+    /// same.
     tail: Option<bool>,
 }
 

@@ -21,7 +21,7 @@ pub struct LogFilter {
     pub level: Option<LogLevel>,
     /// Part of the text, in any letter case.
     pub query: Option<String>,
-    /// The last lines instead of the first.
+    /// The last lines before the cursor instead of the first ones after it.
     pub tail: bool,
 }
 
@@ -45,10 +45,19 @@ pub async fn page(
         .read(instance.instance_id, instance.app_id, query)
         .await
         .map_err(log_error)?;
+    let is_at_start = match filter.tail {
+        true => slice.is_end,
+        false => filter.cursor.is_none(),
+    };
+    let is_at_end = match filter.tail {
+        true => filter.cursor.is_none(),
+        false => slice.is_end,
+    };
     Ok(LogPage {
         lines: slice.entries.into_iter().map(line).collect(),
         next_cursor: slice.next_cursor,
-        is_complete: is_finished && (slice.is_end || filter.tail),
+        previous_cursor: Some(slice.previous_cursor).filter(|_| !is_at_start),
+        is_complete: is_finished && is_at_end,
     })
 }
 

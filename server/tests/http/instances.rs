@@ -157,6 +157,45 @@ async fn instances_are_stopped_canceled_and_retried() {
 }
 
 #[actix_web::test]
+async fn a_log_is_read_backwards_page_by_page() {
+    let server = TestServer::start().await;
+    let app = server.app("a").await;
+    let job = server.job(&app, "job").await;
+    server
+        .instance(&app, &job, 1, InstanceStatus::Succeed)
+        .await;
+    server.write_log(&app, 1, &["a", "b", "c", "d", "e"]).await;
+    let texts = |page: &Value| -> Vec<String> {
+        let lines = page["lines"].as_array().expect("lines").iter();
+        lines
+            .map(|line| line["text"].as_str().expect("a text").to_owned())
+            .collect()
+    };
+    let read = async |query: String| {
+        let path = format!("/v1/instances/1/log?{query}");
+        server.get(&path).await.expect(200)
+    };
+    let newest = read("tail=true&limit=2".to_owned()).await;
+    assert_eq!(texts(&newest), ["d", "e"]);
+    assert_eq!(newest["isComplete"], true);
+    let before = |page: &Value| {
+        let cursor = page["previousCursor"].as_str().expect("a cursor");
+        format!("tail=true&limit=2&cursor={cursor}")
+    };
+    let middle = read(before(&newest)).await;
+    assert_eq!(texts(&middle), ["b", "c"]);
+    assert_eq!(middle["isComplete"], false, "d and e come after it");
+    let oldest = read(before(&middle)).await;
+    assert_eq!(texts(&oldest), ["a"]);
+    assert_eq!(oldest["previousCursor"], Value::Null);
+    let first = read("limit=2".to_owned()).await;
+    assert_eq!(first["previousCursor"], Value::Null);
+    let next = first["nextCursor"].as_str().expect("a cursor");
+    let second = read(format!("limit=2&cursor={next}")).await;
+    assert_eq!(texts(&read(before(&second)).await), ["a", "b"]);
+}
+
+#[actix_web::test]
 async fn an_instance_without_lines_has_an_empty_log() {
     let server = TestServer::start().await;
     let app = server.app("a").await;

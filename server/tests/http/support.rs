@@ -11,11 +11,12 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::{Bytes, Data};
 use powerjob_common::id::{AppId, InstanceId, JobId, NodeRef, UserId};
 use powerjob_common::secret::Secret;
-use powerjob_common::status::{InstanceStatus, Role, RoleScope};
+use powerjob_common::status::{InstanceStatus, LogLevel, Role, RoleScope};
 use powerjob_common::time::{ManualClock, UnixMillis};
+use powerjob_protocol::wire::worker_to_server::{LogChunk, LogLine};
 use powerjob_server::domain::instance::{Instance, InstanceState, Trigger};
 use powerjob_server::http::{HttpConfig, HttpState, configure};
-use powerjob_server::log_store::{LogStore, LogStoreConfig};
+use powerjob_server::log_store::{LogBatch, LogStore, LogStoreConfig};
 use powerjob_server::service::{Services, accounts, password};
 use powerjob_server::store::account::{Grant, NewAccount};
 use powerjob_server::store::lease::LeaseRequest;
@@ -239,6 +240,33 @@ impl TestServer {
         let instance = instance(app, job, id, status);
         stand_in::insert(&self.store, instance).await;
         id.to_string()
+    }
+
+    /// Lines of an instance's log, as a worker sends them.
+    pub(crate) async fn write_log(&self, app: &str, instance: i64, texts: &[&str]) {
+        let line = |text: &&str| LogLine {
+            at_ms: NOW.0,
+            level: LogLevel::Info.code() as u8,
+            text: (*text).to_owned(),
+        };
+        let chunk = LogChunk {
+            instance_id: instance,
+            attempt: 1,
+            first_sequence: 0,
+            lost_before: 0,
+            lines: texts.iter().map(line).collect(),
+        };
+        let batch = LogBatch {
+            app_id: AppId(app.parse().expect("an id")),
+            worker: lease_request().node,
+            chunks: vec![chunk],
+        };
+        let (done, is_stored) = tokio::sync::oneshot::channel();
+        let logs = &self.actors.handles.logs;
+        logs.append(batch, |is_stored| {
+            done.send(is_stored).expect("a test that waits")
+        });
+        assert_eq!(is_stored.await, Ok(true));
     }
 }
 

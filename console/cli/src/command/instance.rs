@@ -65,8 +65,8 @@ enum InstanceCommand {
         /// Only lines of this level and above: DEBUG, INFO, WARN, ERROR.
         #[arg(long, value_parser = log_level)]
         level: Option<LogLevel>,
-        /// Only the last so many lines.
-        #[arg(long, value_name = "LINES")]
+        /// Only the last so many lines, 1 to 1,000,000; with --follow also what comes after them.
+        #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u32).range(1..=i64::from(log::MAX_TAIL)))]
         tail: Option<u32>,
     },
     /// Wait until a run has ended; the exit code tells how.

@@ -13,6 +13,8 @@ use crate::text::{harmless, when};
 
 /// Lines of one call.
 const PAGE_LINES: u32 = 1_000;
+/// The most lines that `--tail` gives: they are held in memory.
+pub(super) const MAX_TAIL: u32 = 1_000_000;
 /// Attempts to connect anew before giving up; a new server takes over within seconds.
 const MAX_RECONNECTS: u32 = 30;
 
@@ -24,10 +26,21 @@ pub(super) async fn print(
     level: Option<LogLevel>,
     tail: Option<u32>,
 ) -> Result<String, Failure> {
+    match tail {
+        Some(count) => print_last(connection, id, output, level, count).await,
+        None => print_all(connection, id, output, level).await,
+    }
+}
+
+async fn print_all(
+    connection: &Connection,
+    id: Id,
+    output: &Output,
+    level: Option<LogLevel>,
+) -> Result<String, Failure> {
     let mut query = LogQuery {
         level,
-        tail: tail.is_some(),
-        limit: Some(tail.unwrap_or(PAGE_LINES)),
+        limit: Some(PAGE_LINES),
         ..LogQuery::default()
     };
     loop {
@@ -35,11 +48,45 @@ pub(super) async fn print(
         for line in &page.lines {
             print_line(line, output)?;
         }
-        let is_end = page.is_complete || page.lines.is_empty() || tail.is_some();
+        let is_end = page.is_complete || page.lines.is_empty();
         if is_end || query.cursor.as_ref() == Some(&page.next_cursor) {
             return Ok(page.next_cursor);
         }
         query.cursor = Some(page.next_cursor);
+    }
+}
+
+/// Goes back from the end, page by page, until there are enough lines.
+async fn print_last(
+    connection: &Connection,
+    id: Id,
+    output: &Output,
+    level: Option<LogLevel>,
+    count: u32,
+) -> Result<String, Failure> {
+    let mut end = None;
+    let mut cursor = None;
+    let mut newest_first = Vec::new();
+    let mut missing = count;
+    loop {
+        let query = LogQuery {
+            level,
+            tail: true,
+            limit: Some(missing.min(PAGE_LINES)),
+            cursor,
+            ..LogQuery::default()
+        };
+        let page = connection.client.log(id, &query).await?;
+        let end = end.get_or_insert(page.next_cursor);
+        missing = missing.saturating_sub(u32::try_from(page.lines.len()).unwrap_or(u32::MAX));
+        newest_first.extend(page.lines.into_iter().rev());
+        cursor = page.previous_cursor;
+        if missing == 0 || cursor.is_none() {
+            for line in newest_first.iter().rev() {
+                print_line(line, output)?;
+            }
+            return Ok(std::mem::take(end));
+        }
     }
 }
 

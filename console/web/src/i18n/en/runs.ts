@@ -28,6 +28,7 @@ export const runs = {
   "log.loadAll": "Load from the beginning",
   "log.none": "This run wrote no log.",
   "log.noneYet": "No lines yet.",
+  "log.older": "Older lines",
   "log.search": "Search the log…",
   "log.title": "Log",
   "phase.recording": "recording",

@@ -30,6 +30,7 @@ export const runs: Record<keyof typeof English, string> = {
   "log.loadAll": "从头加载",
   "log.none": "此运行没有日志。",
   "log.noneYet": "暂无日志。",
+  "log.older": "更早的行",
   "log.search": "搜索日志…",
   "log.title": "日志",
   "phase.recording": "记录",

@@ -67,7 +67,10 @@ export function LogPanel({ instanceId, generation, attempts }: Props): ReactNode
       {log.hasEarlier && (
         <p className="notice">
           {t("log.earlier", { n: log.lines.length })}{" "}
-          <Button small onClick={() => void log.loadAll()}>
+          <Button small disabled={log.isLoadingEarlier} onClick={() => void log.loadOlder()} data-testid="log-older">
+            {t("log.older")}
+          </Button>{" "}
+          <Button small disabled={log.isLoadingEarlier} onClick={() => void log.loadAll()} data-testid="log-all">
             {t("log.loadAll")}
           </Button>
         </p>
@@ -107,6 +110,17 @@ function Rows({ rows, query, withAttempt, isFollowing, onFollowing }: RowsProps)
     const element = box.current;
     if (element !== null && isFollowing) element.scrollTop = element.scrollHeight;
   }, [count, isFollowing, height]);
+
+  // lines that were put in front do not move those one reads
+  const firstEntry = useRef(rows[0]?.entry);
+  useLayoutEffect(() => {
+    const before = firstEntry.current;
+    firstEntry.current = rows[0]?.entry;
+    const element = box.current;
+    if (element === null || isFollowing || before === undefined || before === rows[0]?.entry) return;
+    const inFront = rows.findIndex((row) => row.entry === before);
+    if (inFront > 0) element.scrollTop += inFront * ROW_PX;
+  }, [rows, isFollowing]);
 
   useEffect(() => {
     const element = box.current;

@@ -6,35 +6,36 @@ import type { LogEntry } from "../../api/types";
 
 const TAIL = 2000;
 const MOST_KEPT = 100_000;
-const PAGE = 5000;
+const PAGE = 2000;
 const FLUSH_MS = 100;
 
 export interface Log {
   lines: readonly LogEntry[];
-  /** Earlier lines exist that are not loaded. */
+  /** Earlier lines exist that are not loaded; more than can be kept are not offered. */
   hasEarlier: boolean;
+  isLoadingEarlier: boolean;
   /** Nothing more will come. */
   isComplete: boolean;
   error: ApiError | undefined;
   feed: FeedState | undefined;
   /** Lines that arrived while paused. */
   waiting: number;
+  /** Puts the page before the first line in front of what is shown. */
+  loadOlder: () => Promise<void>;
+  /** As `loadOlder`, until the beginning of the log. */
   loadAll: () => Promise<void>;
   reload: () => void;
 }
 
 interface State {
   lines: readonly LogEntry[];
-  hasEarlier: boolean;
+  /** Where the lines before the first one are; none when there are none. */
+  previousCursor: string | undefined;
   isComplete: boolean;
   error: ApiError | undefined;
 }
 
-const EMPTY: State = { lines: [], hasEarlier: false, isComplete: false, error: undefined };
-
-function isSame(left: LogEntry, right: LogEntry): boolean {
-  return left.at === right.at && left.worker === right.worker && left.text === right.text;
-}
+const EMPTY: State = { lines: [], previousCursor: undefined, isComplete: false, error: undefined };
 
 /**
  * The log of a run: its end first, then each line as it is written.
@@ -48,7 +49,8 @@ export function useLog(id: string, generation: number, isPaused: boolean): Log {
   const [round, setRound] = useState(0);
   const cursor = useRef("");
   const news = useRef<LogEntry[]>([]);
-  const tail = useRef<LogEntry>(undefined);
+  const older = useRef<AbortController>(undefined);
+  const [isLoadingEarlier, setLoadingEarlier] = useState(false);
   const paused = useRef(isPaused);
   paused.current = isPaused;
 
@@ -78,8 +80,7 @@ export function useLog(id: string, generation: number, isPaused: boolean): Log {
       .then((page) => {
         cursor.current = page.nextCursor;
         const { lines, isComplete } = page;
-        tail.current = lines[0];
-        setState({ lines, isComplete, hasEarlier: lines.length >= TAIL, error: undefined });
+        setState({ lines, isComplete, previousCursor: page.previousCursor ?? undefined, error: undefined });
         if (!isComplete) follow();
       })
       .catch((thrown: unknown) => {
@@ -98,38 +99,46 @@ export function useLog(id: string, generation: number, isPaused: boolean): Log {
     }, FLUSH_MS);
     return () => {
       abort.abort();
+      older.current?.abort();
       live?.close();
       setFeed(undefined);
       clearInterval(timer);
     };
   }, [id, generation, round]);
 
-  const loadAll = useCallback(async () => {
-    const earlier: LogEntry[] = [];
-    let from = "";
-    // what is shown stays and goes on growing; the part before it is put in front
-    const first = tail.current;
-    try {
-      for (let isFound = false; !isFound && earlier.length < MOST_KEPT; ) {
-        const page = await api.log(id, { cursor: from, limit: PAGE });
-        for (const line of page.lines) {
-          isFound = first !== undefined && isSame(line, first);
-          if (isFound) break;
-          earlier.push(line);
+  const { previousCursor } = state;
+  const kept = state.lines.length;
+  /** Reads backwards while `wantsMore`; what is shown stays and goes on growing. */
+  const readBack = useCallback(
+    async (wantsMore: (loaded: number) => boolean) => {
+      if (older.current?.signal.aborted === false) return;
+      const abort = new AbortController();
+      older.current = abort;
+      setLoadingEarlier(true);
+      const earlier: LogEntry[] = [];
+      let cursor = previousCursor;
+      try {
+        do {
+          const page = await api.log(id, { cursor: cursor ?? "", tail: true, limit: PAGE }, abort.signal);
+          earlier.unshift(...page.lines);
+          cursor = page.previousCursor ?? undefined;
+        } while (cursor !== undefined && wantsMore(earlier.length));
+        setState((old) => ({ ...old, lines: [...earlier, ...old.lines], previousCursor: cursor, error: undefined }));
+      } catch (thrown) {
+        if (!abort.signal.aborted) setState((old) => ({ ...old, error: asApiError(thrown) }));
+      } finally {
+        if (older.current === abort) {
+          older.current = undefined;
+          setLoadingEarlier(false);
         }
-        if (page.lines.length === 0 || page.isComplete) break;
-        from = page.nextCursor;
       }
-      setState((old) => ({
-        ...old,
-        lines: [...earlier, ...old.lines].slice(-MOST_KEPT),
-        hasEarlier: false,
-      }));
-    } catch (thrown) {
-      setState((old) => ({ ...old, error: asApiError(thrown) }));
-    }
-  }, [id]);
+    },
+    [id, previousCursor],
+  );
+  const loadOlder = useCallback(() => readBack((loaded) => loaded === 0), [readBack]);
+  const loadAll = useCallback(() => readBack((loaded) => kept + loaded < MOST_KEPT), [readBack, kept]);
 
   const reload = useCallback(() => setRound((old) => old + 1), []);
-  return { ...state, feed, waiting, loadAll, reload };
+  const hasEarlier = previousCursor !== undefined && kept < MOST_KEPT;
+  return { ...state, hasEarlier, isLoadingEarlier, feed, waiting, loadOlder, loadAll, reload };
 }
