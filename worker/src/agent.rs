@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::builder::{Worker, WorkerBuilder};
 use crate::error::{StartError, WorkerError};
 use crate::handle::WorkerHandle;
-use crate::processor::builtin;
+use crate::processor::builtin::{self, ScriptSettings};
 
 /// The options of an agent; what is absent has its default.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +36,11 @@ pub struct AgentConfig {
     /// the process loses results that the server has not acknowledged, and the agent has a new
     /// identity at each start.
     pub spool: bool,
+    /// Scripts that run at once, at least 1; more wait for a place. Default: four for each processor.
+    pub script_places: Option<usize>,
+    /// Variables of the agent that scripts may see; a name may end in `*`. Scripts of jobs that name
+    /// a Java class see all. Those that begin with `POWERJOB_` are never handed on.
+    pub script_environment: Vec<String>,
     /// Milliseconds that a cancelled run may go on, 0 to 300,000. Default: 5,000.
     pub cancel_grace_ms: u64,
     /// Characters of a result, at least 64. Default: 8,192.
@@ -56,12 +61,19 @@ impl Default for AgentConfig {
             queue: None,
             work_dir: PathBuf::from("powerjob-agent"),
             spool: true,
+            script_places: None,
+            script_environment: SCRIPT_ENVIRONMENT.map(str::to_owned).to_vec(),
             cancel_grace_ms: 5_000,
             max_result_chars: 8_192,
             shutdown_ms: 10_000,
         }
     }
 }
+
+/// Variables that programs need to work at all, and none that could be a secret.
+pub const SCRIPT_ENVIRONMENT: [&str; 10] = [
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR",
+];
 
 /// The longest grace of a cancelled run.
 const GRACE_LIMIT_MS: u64 = 300_000;
@@ -126,7 +138,10 @@ pub fn builder(config: AgentConfig) -> WorkerBuilder {
         .cancel_grace(Duration::from_millis(config.cancel_grace_ms))
         .max_result_chars(config.max_result_chars)
         .work_dir(&config.work_dir);
-    builder.builtin = builtin::registry();
+    builder.builtin = builtin::registry(ScriptSettings {
+        at_once: config.script_places,
+        environment: config.script_environment,
+    });
     builder.options.servers = config.servers;
     builder.options.secret = config.secret;
     builder.options.name = config.name;

@@ -23,9 +23,13 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
+        Self::set_with(|_| ()).await
+    }
+
+    async fn set_with(change: impl FnOnce(&mut AgentConfig)) -> Self {
         let mut server = FakeServer::start().await;
         let folder = tempfile::tempdir().expect("a folder");
-        let config = AgentConfig {
+        let mut config = AgentConfig {
             app: APP.into(),
             servers: vec![server.addr.to_string()],
             secret: Some(powerjob_common::secret::Secret::new(SECRET.into())),
@@ -33,6 +37,7 @@ impl Stage {
             cancel_grace_ms: 1_000,
             ..AgentConfig::default()
         };
+        change(&mut config);
         let agent = builder(config)
             .without_declared_handlers()
             .start()
@@ -113,6 +118,166 @@ async fn exit_codes_bad_bytes_and_input_are_no_trouble() {
     );
     let report = stage.run(request(4, "shell", "cat")).await;
     assert_eq!(report.status, 5, "reading the input ends at once");
+    stage.strike().await;
+}
+
+/// Spec 07, case 13; case 7 for the blank.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_without_a_script_says_so() {
+    let mut stage = Stage::set().await;
+    let report = stage.run(request(1, "shell", "")).await;
+    let expected = "[SYSTEM] ScriptParams is null, please check jobParam configuration.";
+    assert_eq!((report.status, report.result.as_str()), (4, expected));
+    assert_eq!(stage.run(request(2, "shell", " ")).await.status, 5);
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_chooses_its_result() {
+    let mut stage = Stage::set().await;
+    let whole = "echo noise; printf 'two\nlines\n' > \"$POWERJOB_OUTPUT\"";
+    assert_eq!(
+        stage.run(request(1, "shell", whole)).await.result,
+        "two\nlines"
+    );
+    let named = "echo 'k=v' >> \"$POWERJOB_OUTPUT\"; echo 'result=42' >> \"$POWERJOB_OUTPUT\"";
+    assert_eq!(stage.run(request(2, "shell", named)).await.result, "42");
+    let failed = "echo 42 > \"$POWERJOB_OUTPUT\"; echo why; exit 1";
+    assert_eq!(
+        stage.run(request(3, "shell", failed)).await.result,
+        "exited with code 1: [INPUT]: why\n;[ERROR]: "
+    );
+    let pipe = "mkfifo \"$POWERJOB_OUTPUT\"";
+    assert_eq!(stage.run(request(4, "shell", pipe)).await.status, 5);
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_says_what_it_needs() {
+    let mut stage = Stage::set().await;
+    let report = stage
+        .run(request(
+            1,
+            "shell",
+            "#@powerjob env.WHO=me\n#@powerjob cwd=/\necho $WHO $(pwd)",
+        ))
+        .await;
+    assert_eq!(report.result, "[INPUT]: me /\n;[ERROR]: ");
+    let codes = "#@powerjob success-codes=0,3\n#@powerjob skip-codes=75\nexit";
+    assert_eq!(
+        stage
+            .run(request(2, "shell", &format!("{codes} 3")))
+            .await
+            .status,
+        5
+    );
+    assert_eq!(
+        stage
+            .run(request(3, "shell", &format!("{codes} 4")))
+            .await
+            .status,
+        4
+    );
+    let skipped = stage.run(request(4, "shell", &format!("{codes} 75"))).await;
+    assert_eq!(
+        (skipped.status, skipped.result.as_str()),
+        (5, "[SKIPPED] [INPUT]: ;[ERROR]: ")
+    );
+    let slow = "#@powerjob timeout=200ms\necho $$; sleep 600";
+    let report = stage.run(request(5, "shell", slow)).await;
+    assert_eq!(
+        (report.status, report.result.as_str()),
+        (4, "the script's own time limit of 200ms has passed")
+    );
+    let lines = stage
+        .server
+        .lines_of(5, |line| line.contains("interrupted"))
+        .await;
+    assert!(!is_alive(&lines[0]), "{lines:?}");
+    let report = stage.run(request(6, "shell", "#@powerjob timeut=1s")).await;
+    assert!(
+        report.result.starts_with("line 1 of the script: `timeut`"),
+        "{}",
+        report.result
+    );
+    let own = "#!/bin/sh -u\necho ${UNKNOWN}";
+    assert_eq!(stage.run(request(7, "shell", own)).await.status, 4);
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_sets_the_level_of_its_lines() {
+    let mut stage = Stage::set().await;
+    let script = "echo one; echo '##powerjob:level debug'; echo hidden; \
+                  echo '##powerjob:level warn'; echo two; echo '##powerjob:level loud'";
+    let result = stage.run(request(1, "shell", script)).await.result;
+    let expected = "[INPUT]: one\nhidden\ntwo\n##powerjob:level loud\n;[ERROR]: ";
+    assert_eq!(result, expected);
+    let lines = stage
+        .server
+        .lines_of(1, |line| line.contains("exited"))
+        .await;
+    assert_eq!(
+        lines[..3],
+        ["one", "two", "##powerjob:level loud"],
+        "{lines:?}"
+    );
+    stage.strike().await;
+}
+
+/// The variable is one that cargo gives to every test.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scripts_see_of_the_agent_what_they_may() {
+    let script = "echo \"[$CARGO_MANIFEST_DIR]\"";
+    let class = "tech.powerjob.official.processors.impl.script.ShellProcessor";
+    let mut stage = Stage::set().await;
+    let native = stage.run(request(1, "shell", script)).await.result;
+    assert_eq!(native, "[INPUT]: []\n;[ERROR]: ");
+    let java = stage.run(request(2, class, script)).await.result;
+    assert!(java.contains(env!("CARGO_MANIFEST_DIR")), "{java}");
+    stage.strike().await;
+    let allow = |config: &mut AgentConfig| config.script_environment.push("CARGO_*".to_owned());
+    let mut stage = Stage::set_with(allow).await;
+    let allowed = stage.run(request(1, "shell", script)).await.result;
+    assert!(allowed.contains(env!("CARGO_MANIFEST_DIR")), "{allowed}");
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_values_come_in_files() {
+    let mut stage = Stage::set().await;
+    let script = "echo \"${POWERJOB_JOB_PARAMS-none}\"; wc -c < \"$POWERJOB_JOB_PARAMS_FILE\"";
+    let mut item = request(1, script, &"x".repeat(100_000));
+    item.processor_type = 2;
+    let report = stage.run(item).await;
+    assert_eq!(report.result, "[INPUT]: none\n100000\n;[ERROR]: ");
+    stage.strike().await;
+}
+
+/// Spec 07, section 10.4: an excess script waits, and its log says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_scripts_than_places_wait() {
+    let mut stage = Stage::set_with(|config| config.script_places = Some(1)).await;
+    let go = stage.folder.path().join("go");
+    let script = format!(
+        "echo here; while [ ! -e {} ]; do sleep 0.02; done",
+        go.display()
+    );
+    run(&stage.session, vec![request(1, "shell", &script)]).await;
+    stage.server.lines_of(1, |line| line == "here").await;
+    run(&stage.session, vec![request(2, "shell", "echo second")]).await;
+    run(&stage.session, vec![request(3, "python", "print(3)")]).await;
+    let waits = |line: &str| line.contains("1 scripts run on this worker: waiting");
+    stage.server.lines_of(2, waits).await;
+    stage.server.lines_of(3, waits).await;
+    assert!(stop(&stage.session, 3).await, "who waits can be stopped");
+    assert_eq!(stage.server.end_of(3).await.status, 10);
+    std::fs::write(&go, "").expect("written");
+    assert_eq!(stage.server.end_of(1).await.status, 5);
+    assert_eq!(
+        stage.server.end_of(2).await.result,
+        "[INPUT]: second\n;[ERROR]: "
+    );
     stage.strike().await;
 }
 

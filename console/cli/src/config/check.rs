@@ -65,6 +65,8 @@ fn agent(raw: &mut RawConfig) -> Option<AgentSettings> {
         work_dir: raw.path("agent.work_dir")?,
         capacity: count(raw, "agent.capacity")?,
         queue: count(raw, "agent.queue")?,
+        script_places: Some(count(raw, "agent.script_places")?).filter(|count| *count > 0),
+        script_environment: raw.list("agent.script_environment"),
         cancel_grace: raw.span("agent.cancel_grace")?,
         shutdown_grace: raw.span("agent.shutdown_grace")?,
         spool: raw.flag("agent.spool")?,

@@ -234,6 +234,19 @@ pub(crate) const FIELDS: &[Field] = &[
         "Runs that may wait for a place besides those. 0: none waits.",
     ),
     field(
+        "agent.script_places",
+        Kind::Count(0, 100_000),
+        "0",
+        "Scripts that run at once; more wait for a place. 0: four for each processor.",
+    ),
+    field(
+        "agent.script_environment",
+        Kind::List,
+        "PATH,HOME,USER,LOGNAME,SHELL,LANG,LANGUAGE,LC_*,TZ,TMPDIR",
+        "Variables of the agent that scripts may see; a name may end in `*`. Scripts of jobs that name a Java class see \
+         all. Those that begin with `POWERJOB_` are never handed on.",
+    ),
+    field(
         "agent.cancel_grace",
         Kind::Span(0, 300_000),
         "5s",

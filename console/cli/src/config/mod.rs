@@ -61,6 +61,8 @@ pub(crate) struct AgentSettings {
     pub(crate) work_dir: PathBuf,
     pub(crate) capacity: usize,
     pub(crate) queue: usize,
+    pub(crate) script_places: Option<usize>,
+    pub(crate) script_environment: Vec<String>,
     pub(crate) cancel_grace: Duration,
     pub(crate) shutdown_grace: Duration,
     pub(crate) spool: bool,

@@ -77,6 +77,8 @@ pub(super) fn agent_config(settings: AgentSettings, app: String) -> AgentConfig 
         queue: Some(settings.queue),
         work_dir: settings.work_dir,
         spool: settings.spool,
+        script_places: settings.script_places,
+        script_environment: settings.script_environment,
         cancel_grace_ms: millis(settings.cancel_grace),
         shutdown_ms: millis(settings.shutdown_grace),
         ..AgentConfig::default()

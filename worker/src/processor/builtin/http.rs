@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Profile;
+use super::codes::CodeRanges;
 use crate::context::{RunLogger, TaskContext};
 use crate::domain::ending::interrupted;
 use crate::outcome::{BoxError, ProcessResult, chain_text};
@@ -89,7 +90,7 @@ struct Call {
     method: Method,
     url: String,
     request: reqwest::RequestBuilder,
-    success: SuccessCodes,
+    success: CodeRanges,
     limit_bytes: usize,
 }
 
@@ -128,7 +129,7 @@ impl Call {
         if method != Method::GET && method != Method::HEAD {
             request = with_body(request, &params, log);
         }
-        let success = SuccessCodes::parse(params.success_codes.as_ref(), profile)?;
+        let success = success_codes(params.success_codes.as_ref(), profile)?;
         let limit_bytes = params.max_response_bytes.unwrap_or(RESPONSE_LIMIT_BYTES);
         Ok(Self {
             method,
@@ -207,51 +208,19 @@ pub(super) async fn read_body(
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Which codes are a success.
-#[derive(Debug, PartialEq, Eq)]
-struct SuccessCodes(Vec<(u16, u16)>);
-
-impl SuccessCodes {
-    /// Reads `200,201,300-399`, `2xx`, a number, or a list of these.
-    fn parse(given: Option<&Value>, profile: Profile) -> Result<Self, BoxError> {
-        let Some(given) = given else {
-            return Ok(Self(vec![match profile {
-                Profile::Java => (200, 200),
-                Profile::Native => (200, 299),
-            }]));
-        };
-        let texts: Vec<String> = match given {
-            Value::Array(items) => items.iter().map(text_of).collect(),
-            other => vec![text_of(other)],
-        };
-        let parts = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
-        let ranges: Option<Vec<_>> = parts.map(range_of).collect();
-        let bad = || format!("successCodes '{}' cannot be read", texts.join(","));
-        Ok(Self(
-            ranges.filter(|ranges| !ranges.is_empty()).ok_or_else(bad)?,
-        ))
-    }
-
-    fn contains(&self, code: u16) -> bool {
-        self.0
-            .iter()
-            .any(|(first, last)| (*first..=*last).contains(&code))
-    }
-}
-
-fn range_of(part: &str) -> Option<(u16, u16)> {
-    if let Some(hundred) = part.strip_suffix("xx") {
-        let first = hundred
-            .parse::<u16>()
-            .ok()
-            .filter(|digit| (1..=5).contains(digit))?
-            * 100;
-        return Some((first, first + 99));
-    }
-    match part.split_once('-') {
-        Some((first, last)) => Some((first.trim().parse().ok()?, last.trim().parse().ok()?)),
-        None => part.parse().ok().map(|code| (code, code)),
-    }
+/// Reads `200,201,300-399`, `2xx`, a number, or a list of these.
+fn success_codes(given: Option<&Value>, profile: Profile) -> Result<CodeRanges, BoxError> {
+    let text = match given {
+        None => {
+            return Ok(match profile {
+                Profile::Java => CodeRanges::range(200, 200),
+                Profile::Native => CodeRanges::range(200, 299),
+            });
+        }
+        Some(Value::Array(items)) => items.iter().map(text_of).collect::<Vec<_>>().join(","),
+        Some(other) => text_of(other),
+    };
+    CodeRanges::parse(&text).ok_or_else(|| format!("successCodes '{text}' cannot be read").into())
 }
 
 /// Texts as they are, other values as JSON.
@@ -321,27 +290,22 @@ pub(super) fn explain(error: &reqwest::Error) -> BoxError {
 mod tests {
     use super::*;
 
-    fn codes(text: &str) -> Option<SuccessCodes> {
-        SuccessCodes::parse(
-            Some(&serde_json::from_str(text).expect("json")),
-            Profile::Native,
-        )
-        .ok()
-    }
-
     #[test]
-    fn success_codes_are_numbers_ranges_and_classes() {
-        let mixed = codes(r#""200, 201,300-399""#).expect("readable");
-        assert!(mixed.contains(201) && mixed.contains(350) && !mixed.contains(204));
-        assert!(codes(r#"["2xx", 404]"#).is_some_and(|codes| codes.contains(404)));
-        assert_eq!(codes(r#""many""#), None);
-        assert_eq!(codes("[]"), None);
+    fn success_codes_are_a_text_a_number_or_a_list() {
+        let read = |text: &str| {
+            let given = serde_json::from_str(text).expect("json");
+            success_codes(Some(&given), Profile::Native)
+        };
+        assert!(read(r#""200, 201""#).is_ok_and(|codes| codes.contains(201)));
+        assert!(read(r#"["2xx", 404]"#).is_ok_and(|codes| codes.contains(404)));
+        assert!(read("204").is_ok_and(|codes| codes.contains(204)));
+        assert!(read("[]").is_err());
     }
 
     #[test]
     fn the_default_depends_on_the_profile() {
-        let java = SuccessCodes::parse(None, Profile::Java).expect("the default");
-        let native = SuccessCodes::parse(None, Profile::Native).expect("the default");
+        let java = success_codes(None, Profile::Java).expect("the default");
+        let native = success_codes(None, Profile::Native).expect("the default");
         assert!(!java.contains(201) && native.contains(201));
     }
 

@@ -1,6 +1,7 @@
 //! The processors that come with the agent, under short names and under the names of the Java
 //! classes whose place they take (spec 07).
 
+mod codes;
 mod http;
 mod pipe;
 mod rate;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 
 use powerjob_common::processor_name::OFFICIAL_ROOT;
 
+use self::script::ScriptPlaces;
+pub(crate) use self::script::ScriptSettings;
 use super::ProcessorObject;
 use super::registry::{Executable, Registry};
 
@@ -28,8 +31,9 @@ pub(crate) enum Profile {
 }
 
 /// All of them.
-pub(crate) fn registry() -> Registry {
+pub(crate) fn registry(scripts: ScriptSettings) -> Registry {
     let mut registry = Registry::default();
+    let places = Arc::new(ScriptPlaces::new(scripts));
     let mut add =
         |name: &str, java: Option<&str>, make: &dyn Fn(Profile) -> Arc<dyn ProcessorObject>| {
             registry.register(name, PLACE, Executable::Async(make(Profile::Native)));
@@ -39,10 +43,10 @@ pub(crate) fn registry() -> Registry {
             }
         };
     add("shell", Some("script.ShellProcessor"), &|profile| {
-        Arc::new(script::Script::shell(profile))
+        Arc::new(script::Script::shell(profile, places.clone()))
     });
     add("python", Some("script.PythonProcessor"), &|profile| {
-        Arc::new(script::Script::python(profile))
+        Arc::new(script::Script::python(profile, places.clone()))
     });
     add("http", Some("HttpProcessor"), &|profile| {
         Arc::new(http::Http::new(profile))
