@@ -37,6 +37,13 @@ describe("dictionaries", () => {
     for (const word of KNOWN_WORDS) expect(en, word).toHaveProperty([word]);
   });
 
+  it("have a word for every problem that the server can name", () => {
+    const page = readFileSync(join(SOURCE, "../../../docs/errors.md"), "utf8");
+    const codes = [...page.matchAll(/^\| `([a-z-]+)` \| \d{3} \|/gm)].map((match) => match[1] ?? "");
+    expect(codes.length).toBeGreaterThan(30);
+    expect(KNOWN_WORDS).toEqual(expect.arrayContaining(codes.map((code) => `problem.${code}`)));
+  });
+
   it("hold nothing that no component uses", () => {
     const all = sources(SOURCE).filter((path) => !/i18n\/(?:en|zh)\//.test(path));
     const code = all.map((path) => readFileSync(path, "utf8")).join("\n");

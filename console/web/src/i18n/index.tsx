@@ -104,6 +104,7 @@ const WORDS = new Set<string>(
     ["level", "DEBUG INFO WARN ERROR OFF"],
     ["problem", "no-connection unreadable-answer console-error not-signed-in session-expired"],
     ["problem", "wrong-credentials too-many-attempts"],
+    ["problem", "incomplete-body invalid-json method-not-allowed ticket-invalid unsupported-media-type"],
     ["problem", "account-disabled account-not-found app-in-use app-name-taken app-not-found"],
     ["problem", "body-too-large cross-site-request instance-not-found internal"],
     ["problem", "invalid-cursor invalid-query job-not-found not-owner overloaded"],
