@@ -4,7 +4,8 @@
 //!
 //! The more jobs the runs belong to, the more pages of the index by job a commit touches.
 //! Each line: rows a commit, lives a second (one insert and one finishing update), time of a commit.
-//! The first lines show what the disk and the bare driver can do.
+//! The first lines show what the disk and the bare driver can do, which is why the driver is used here
+//! beside the store.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 

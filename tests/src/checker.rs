@@ -1,4 +1,7 @@
 //! Proves from the database alone what must always hold.
+//!
+//! It speaks SQL itself and not through the server's store: what it proves must not rest on the code
+//! that it proves.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

@@ -45,6 +45,7 @@ fn agent(server: &FakeServer, folder: &Path) -> Child {
 
 async fn until_gone(pid: &str) {
     let gone = async {
+        // The process is nobody's child here: nothing tells of its end.
         let stat = format!("/proc/{pid}/stat");
         // The state follows the name, which stands in brackets.
         while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {

@@ -315,7 +315,8 @@ impl Cluster {
     }
 }
 
-/// Waits until a condition holds.
+/// Waits until a condition holds. The conditions are rows and states that nobody announces, so that
+/// they are looked at again and again.
 pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !condition().await {

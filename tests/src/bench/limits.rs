@@ -1,4 +1,6 @@
 //! What the machine itself reaches, measured in the same run as the product.
+//!
+//! The limit of the database is that of the bare driver, hence SQL beside the server's store.
 
 use std::io::Write;
 use std::path::Path;

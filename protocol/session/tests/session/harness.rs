@@ -38,7 +38,8 @@ pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
         .expect("it should have happened by now")
 }
 
-/// Waits until a condition holds.
+/// Waits until a condition holds. The conditions are counters and states that nobody announces, so
+/// that they are looked at again and again.
 pub(crate) async fn eventually(condition: impl Fn() -> bool) {
     soon(async {
         while !condition() {
