@@ -51,13 +51,23 @@ test-browser: ## a person's walk through the console in a real browser (after te
 		POWERJOB_BIN=$(TARGET)/debug/powerjob npm test; \
 	else echo "note: no Chromium, so the browser tests did not run" >&2; fi
 
-# Browser tests drive a real browser; without one they say so.
+# Browser tests drive a real browser, store and fault tests real databases; without one they say so.
+# PostgreSQL's package would start a server of its own: the tests start theirs.
 .PHONY: test-tools
 test-tools:
-	@if command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then exit 0; \
+	@missing=(); \
+	command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || missing+=(chromium); \
+	command -v postgres >/dev/null 2>&1 || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql); \
+	PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null 2>&1 || missing+=(mariadb-server-core); \
+	if [ "$${#missing[@]}" = 0 ]; then exit 0; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
-	else echo "note: no Chromium found, so the browser tests do not run; install it (Debian: apt-get install chromium)" >&2; fi
+		export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; \
+		case " $${missing[*]} " in *" postgresql "*) \
+			apt-get install -y -qq --no-install-recommends postgresql-common; \
+			sed -i -E "s/^#?create_main_cluster.*/create_main_cluster = false/" /etc/postgresql-common/createcluster.conf;; \
+		esac; \
+		apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
+	else echo "note: missing, so their tests do not run: $${missing[*]} (Debian: apt-get install $${missing[*]})" >&2; fi
 
 # The binary with fail points is built first and put aside, so that both share all dependencies.
 .PHONY: failpoint-binary

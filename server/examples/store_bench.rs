@@ -2,6 +2,9 @@
 //!
 //! `cargo run --release -p powerjob-server --example store_bench -- [seconds] [jobs] [folder]`
 //!
+//! With `postgres` or `mariadb` in the place of the folder, a throw-away server of that kind is measured,
+//! durable as in production, instead of SQLite.
+//!
 //! The more jobs the runs belong to, the more pages of the index by job a commit touches.
 //! Each line: rows a commit, lives a second (one insert and one finishing update), time of a commit.
 //! The first lines show what the disk and the bare driver can do, which is why the driver is used here
@@ -17,6 +20,7 @@ use std::time::Duration;
 use powerjob_common::id::{AppId, InstanceId, JobId, NodeRef};
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::{Clock, SystemClock, UnixMillis, monotonic_now};
+use powerjob_databases::{DATABASE, DatabaseServer, Durability, Kind};
 use powerjob_server::domain::instance::{Instance, InstanceState, TrackerRef, Trigger};
 use powerjob_server::store::write::{InstanceUpdate, Lane, WriteOp, WriteOutcome};
 use powerjob_server::store::{Store, StoreConfig};
@@ -26,9 +30,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let seconds = arguments.next().map_or(Ok(5), |text| text.parse())?;
     let jobs = arguments.next().map_or(Ok(1), |text| text.parse())?;
-    let folder = arguments
-        .next()
-        .map_or_else(std::env::temp_dir, PathBuf::from);
+    let place = arguments.next();
+    let kind = match place.as_deref() {
+        Some("postgres") => Some(Kind::Postgres),
+        Some("mariadb") => Some(Kind::MariaDb),
+        _ => None,
+    };
+    let folder = match place {
+        Some(folder) if kind.is_none() => PathBuf::from(folder),
+        _ => std::env::temp_dir(),
+    };
     let folder = folder.join(format!("powerjob-store-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -38,7 +49,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         span: Duration::from_secs(seconds),
         jobs,
     };
-    let result = runtime.block_on(run(&folder, load, runtime.handle()));
+    let result = match kind {
+        None => runtime.block_on(run(&folder, load, runtime.handle())),
+        Some(kind) => {
+            let server = DatabaseServer::start(kind, Durability::Full)?;
+            let config = StoreConfig::new(server.url(DATABASE));
+            println!("{kind:?} on port {}", server.port());
+            runtime.block_on(measure(config, load, runtime.handle()))
+        }
+    };
     std::fs::remove_dir_all(&folder)?;
     result
 }
@@ -59,11 +78,19 @@ async fn run(
         bare(&folder.join(format!("bare-{rows}.db")), rows, load.span).await?;
     }
     let path = folder.join("store.db");
+    measure(StoreConfig::sqlite(&path), load, runtime).await
+}
+
+async fn measure(
+    config: StoreConfig,
+    load: Load,
+    runtime: &tokio::runtime::Handle,
+) -> Result<(), Box<dyn std::error::Error>> {
     let clock = Arc::new(SystemClock);
     let opening = monotonic_now();
-    let store = Store::open(StoreConfig::sqlite(&path), runtime.clone(), clock).await?;
+    let store = Store::open(config, runtime.clone(), clock).await?;
     println!(
-        "open an empty file: {:.1} ms",
+        "open an empty database: {:.1} ms",
         milliseconds(monotonic_now() - opening)
     );
     let mut next_id = 1;

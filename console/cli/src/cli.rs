@@ -7,7 +7,8 @@ use crate::command::{
     job::JobArgs, login::LoginArgs, login::LogoutArgs, tap::TapArgs, worker::WorkerArgs,
 };
 use crate::serve::{
-    admin::AdminArgs, agent::AgentArgs, server::ServerArgs, standalone::StandaloneArgs,
+    admin::AdminArgs, agent::AgentArgs, migrate::MigrateArgs, server::ServerArgs,
+    standalone::StandaloneArgs,
 };
 
 /// Distributed job scheduler: run servers and agents, define and run jobs, look inside.
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Standalone(StandaloneArgs),
     /// Repair a server's database on its machine, e.g. a lost password.
     Admin(AdminArgs),
+    /// Make a database of the Java product ready, where the server says that it has to be.
+    Migrate(MigrateArgs),
     /// Sign in and remember it.
     Login(LoginArgs),
     /// End the session and forget it.
@@ -73,6 +76,7 @@ impl Command {
             | Self::Agent(_)
             | Self::Standalone(_)
             | Self::Admin(_)
+            | Self::Migrate(_)
             | Self::Openapi => false,
             Self::Login(args) => args.access.json,
             Self::Logout(args) => args.access.json,

@@ -111,6 +111,9 @@ impl From<store::Error> for ServiceError {
             | store::Error::Full(_)
             | store::Error::InUse(_)
             | store::Error::Newer(_)
+            | store::Error::Refused(_)
+            | store::Error::Outdated(_)
+            | store::Error::Unmigrated(_)
             | store::Error::Unavailable(_) => {
                 tracing::warn!(%error, "the store did not answer");
                 Self::Unavailable("the database does not take requests now".to_owned())

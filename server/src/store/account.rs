@@ -163,7 +163,7 @@ impl Store {
             } else {
                 STATUS_DISABLED
             };
-            let text = "update {user_info} set status = ?, gmt_modified = ? where id = ?";
+            let text = "update {user_info} set status = ?, gmt_modified = {date} where id = ?";
             sql.execute(
                 text,
                 vec![status.into(), date_text(now).into(), id.0.into()],
@@ -284,7 +284,7 @@ pub(super) async fn insert(sql: &Sql, new: &NewAccount, now: UnixMillis) -> Resu
     }
     let date = date_text(now);
     let text = "insert into {pwjb_user_info} (username, password, gmt_create, gmt_modified) \
-        values (?, ?, ?, ?)";
+        values (?, ?, {date}, {date})";
     let values = vec![
         new.name.as_str().into(),
         NO_LEGACY_PASSWORD.into(),
@@ -293,7 +293,7 @@ pub(super) async fn insert(sql: &Sql, new: &NewAccount, now: UnixMillis) -> Resu
     ];
     sql.execute(text, values).await?;
     let text = "insert into {user_info} (account_type, username, origin_username, nick, email, \
-        phone, status, gmt_create, gmt_modified) values (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        phone, status, gmt_create, gmt_modified) values (?, ?, ?, ?, ?, ?, ?, {date}, {date})";
     let values = vec![
         BUILT_IN.into(),
         username.as_str().into(),
@@ -339,7 +339,7 @@ pub(super) async fn grant(sql: &Sql, grant: Grant, now: UnixMillis) -> Result<()
     }
     let date = date_text(now);
     let text = "insert into {user_role} (user_id, scope, target, role, gmt_create, gmt_modified) \
-        values (?, ?, ?, ?, ?, ?)";
+        values (?, ?, ?, ?, {date}, {date})";
     let mut values = grant_values(grant);
     values.extend([date.as_str().into(), date.as_str().into()]);
     sql.execute(text, values).await.map(drop)
@@ -396,7 +396,7 @@ pub(super) fn read_account(columns: &mut Columns<'_>) -> Result<Account, Error> 
         username,
         email: columns.get()?,
         phone: columns.get()?,
-        is_enabled: columns.get::<Option<i64>>()? != Some(STATUS_DISABLED),
+        is_enabled: columns.optional_number()? != Some(STATUS_DISABLED),
     })
 }
 

@@ -146,7 +146,7 @@ impl Store {
             let creator = new.creator.map(|creator| creator.0);
             let text = "insert into {app_info} (app_name, title, tags, namespace_id, creator, \
                 modifier, gmt_create, gmt_modified, pj_created_at) \
-                values (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                values (?, ?, ?, ?, ?, ?, {date}, {date}, ?)";
             let values = vec![
                 new.name.as_str().into(),
                 new.title.as_str().into(),
@@ -185,7 +185,7 @@ impl Store {
             let title = change.title.unwrap_or(present.title);
             check_title(&title)?;
             let tags = join_tags(&change.tags.unwrap_or(present.tags))?;
-            let text = "update {app_info} set title = ?, tags = ?, gmt_modified = ?, \
+            let text = "update {app_info} set title = ?, tags = ?, gmt_modified = {date}, \
                 modifier = coalesce(?, modifier) where id = ?";
             let values = vec![
                 title.into(),
@@ -310,7 +310,7 @@ async fn health_of(sql: &Sql, id: AppId, first_row: i64) -> Result<AppHealth, Er
     let row = row.ok_or_else(|| Error::not_found("application"))?;
     let mut columns = Columns::of(&row);
     let (jobs, next_trigger_at) = (columns.number()?.unsigned_abs(), columns.instant()?);
-    let text = "select coalesce(sum(status = 4), 0), coalesce(sum(status = 5), 0) from ( \
+    let text = "select count(case when status = 4 then 1 end), count(case when status = 5 then 1 end) from ( \
         select status from {instance_info} where app_id = ? and id >= ? order by id desc limit ?) r";
     let values = vec![id.0.into(), first_row.into(), HEALTH_RUNS.into()];
     let row = sql

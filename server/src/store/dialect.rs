@@ -1,4 +1,8 @@
-//! What differs from database to database: table names, placeholders, the database's own time.
+//! What differs from database to database: table names, placeholders, dates, the database's own time.
+//!
+//! Statements outside the hot path are templates in the SQL that all databases share. Beyond the
+//! words of [`Dialect::text`], that means: new rows through `Sql::insert` (no `returning`), sums of
+//! `case`, never of a comparison, no `is` between values, and text compared as the column does.
 
 use sea_orm::{DbBackend, Statement, Value};
 
@@ -27,8 +31,9 @@ impl Dialect {
     }
 
     /// Makes SQL of a template: `{job_info}` becomes the table's name, `{now_ms}` the database's time
-    /// in milliseconds, `{ids}` a sub-query over a parameter made by [`id_list`], and `?` the
-    /// backend's placeholder.
+    /// in milliseconds, `{date}` a parameter made by `date_text`, `{ids}` a list of ids from a
+    /// parameter made by [`id_list`], `{for_update}` a lock on the rows read, and `?` the backend's
+    /// placeholder.
     pub(super) fn text(&self, template: &str) -> String {
         let mut text = String::with_capacity(template.len() + 64);
         let mut rest = template;
@@ -51,6 +56,8 @@ impl Dialect {
         match word {
             "now_ms" => self.now_ms().to_owned(),
             "ids" => self.id_list().to_owned(),
+            "date" => self.date().to_owned(),
+            "for_update" => self.for_update().to_owned(),
             table => self.table(table),
         }
     }
@@ -60,24 +67,71 @@ impl Dialect {
         match self.backend {
             DbBackend::Sqlite => "cast(unixepoch('subsec') * 1000 as integer)",
             DbBackend::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
-            _ => "cast(unix_timestamp(now(3)) * 1000 as signed)",
+            _ => "cast(unix_timestamp(sysdate(3)) * 1000 as signed)",
         }
     }
 
-    /// A sub-query over the ids of one parameter made by [`id_list`].
+    /// A parameter of the reference's date columns.
+    fn date(&self) -> &'static str {
+        match self.backend {
+            DbBackend::Postgres => "cast(? as timestamp)",
+            _ => "?",
+        }
+    }
+
+    /// SQLite's writer has the whole database to itself.
+    fn for_update(&self) -> &'static str {
+        match self.backend {
+            DbBackend::Sqlite => "",
+            _ => "for update",
+        }
+    }
+
+    /// A sub-query over the ids of one parameter made by [`id_list`]; see [`Self::statement`] for
+    /// MySQL.
     fn id_list(&self) -> &'static str {
         match self.backend {
             DbBackend::Sqlite => "(select value from json_each(?))",
-            DbBackend::Postgres => {
-                "(select cast(value as bigint) from json_array_elements_text(cast(? as json)))"
-            }
-            _ => "(select id from json_table(?, '$[*]' columns (id bigint path '$')) ids)",
+            _ => "(select cast(value as bigint) from json_array_elements_text(cast(? as json)))",
         }
     }
 
     pub(super) fn statement(&self, template: &str, values: Vec<Value>) -> Statement {
-        Statement::from_sql_and_values(self.backend, self.text(template), values)
+        match self.backend {
+            DbBackend::MySql => self.with_literal_ids(template, values),
+            _ => Statement::from_sql_and_values(self.backend, self.text(template), values),
+        }
     }
+
+    /// MySQL and MariaDB read the whole table for `update ... where id in (select ...)`, so the ids
+    /// of `{ids}` go into the text, and their parameter out of the values.
+    fn with_literal_ids(&self, template: &str, values: Vec<Value>) -> Statement {
+        let mut kept = Vec::with_capacity(values.len());
+        let mut values = values.into_iter();
+        let mut text = String::with_capacity(template.len() + 64);
+        for (number, part) in template.split("{ids}").enumerate() {
+            if number > 0 {
+                text.push_str(&literal_ids(values.next()));
+            }
+            let part = self.text(part);
+            kept.extend(values.by_ref().take(part.matches('?').count()));
+            text.push_str(&part);
+        }
+        Statement::from_sql_and_values(self.backend, text, kept)
+    }
+}
+
+/// `[1,2]` as `(1,2)`; an empty list matches nothing.
+fn literal_ids(list: Option<Value>) -> String {
+    let Some(Value::String(Some(list))) = list else {
+        return "(null)".to_owned();
+    };
+    let inner = list.trim_start_matches('[').trim_end_matches(']');
+    let is_plain = |c: char| c.is_ascii_digit() || matches!(c, ',' | '-');
+    if inner.is_empty() || !inner.chars().all(is_plain) {
+        return "(null)".to_owned();
+    }
+    format!("({inner})")
 }
 
 fn number_placeholders(text: &str) -> String {
@@ -119,6 +173,22 @@ mod tests {
         );
         let numbered = Dialect::new(DbBackend::Postgres, "").text("a = ? and b = ?");
         assert_eq!(numbered, "a = $1 and b = $2");
+    }
+
+    #[test]
+    fn mysql_has_its_ids_in_the_text() {
+        let dialect = Dialect::new(DbBackend::MySql, "");
+        let template = "update {t} set a = ? where id in {ids} and b in {ids} and c = ?";
+        let values = vec![1.into(), id_list([2, 3]), id_list([]), 4.into()];
+        let statement = dialect.statement(template, values);
+        assert_eq!(
+            statement.sql,
+            "update t set a = ? where id in (2,3) and b in (null) and c = ?"
+        );
+        assert_eq!(
+            statement.values.map(|values| values.0),
+            Some(vec![1.into(), 4.into()])
+        );
     }
 
     #[test]

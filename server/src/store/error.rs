@@ -1,5 +1,8 @@
 //! What can go wrong in the store, named by what the caller can do about it.
 
+use sea_orm::sqlx::error::DatabaseError;
+use sea_orm::sqlx::mysql::MySqlDatabaseError;
+use sea_orm::sqlx::postgres::PgDatabaseError;
 use sea_orm::{DbErr, RuntimeErr};
 
 /// A store operation did not happen.
@@ -42,6 +45,15 @@ pub enum Error {
     /// Another process has the database.
     #[error("the database is in use: {0}")]
     InUse(String),
+    /// The database does not let this program in: password, database name, rights.
+    #[error("the database refuses: {0}")]
+    Refused(String),
+    /// The database server is older than what is served.
+    #[error("the database server is too old: {0}")]
+    Outdated(String),
+    /// The database needs `powerjob migrate` first; the text says why.
+    #[error("the database has to be migrated first: {0}")]
+    Unmigrated(String),
     /// The database was made by a newer version of this program.
     #[error("the database belongs to a newer version: {0}")]
     Newer(String),
@@ -82,37 +94,20 @@ pub(super) enum Fault {
     Constraint,
     /// One of the values is unfit (too big, not text, ...).
     Value,
+    /// Another transaction was in the way: the same again will do.
+    Collision,
+    /// The connection is gone: what was sent last may have been done or not.
+    Lost,
     /// The database as a whole failed: no use in trying parts.
     Database,
 }
 
-/// SQLite's primary result codes that matter here.
-mod sqlite_code {
-    pub(super) const PERMISSION: i32 = 3;
-    pub(super) const BUSY: i32 = 5;
-    pub(super) const LOCKED: i32 = 6;
-    pub(super) const READONLY: i32 = 8;
-    pub(super) const CORRUPT: i32 = 11;
-    pub(super) const FULL: i32 = 13;
-    pub(super) const CANT_OPEN: i32 = 14;
-    pub(super) const TOO_BIG: i32 = 18;
-    pub(super) const CONSTRAINT: i32 = 19;
-    pub(super) const MISMATCH: i32 = 20;
-    pub(super) const NOT_A_DATABASE: i32 = 26;
-}
-
 pub(super) fn classify(error: &DbErr) -> Fault {
-    let Some(database) = database_error(error) else {
-        return Fault::Database;
-    };
-    if database.is_unique_violation() {
-        return Fault::Duplicate;
-    }
-    match primary_code(error) {
-        Some(sqlite_code::CONSTRAINT) => Fault::Constraint,
-        // 1 is the general error: "malformed JSON" and the like; the statements are constant.
-        Some(sqlite_code::TOO_BIG | sqlite_code::MISMATCH | 1) => Fault::Value,
-        _ => Fault::Database,
+    match cause(error) {
+        Cause::Database(database) if database.is_unique_violation() => Fault::Duplicate,
+        Cause::Database(database) => meaning(database).0,
+        Cause::Connection => Fault::Lost,
+        Cause::Other => Fault::Database,
     }
 }
 
@@ -122,31 +117,105 @@ impl From<DbErr> for Error {
         if let DbErr::RecordNotFound(_) = error {
             return Self::not_found("row");
         }
-        if database_error(&error).is_some_and(|cause| cause.is_unique_violation()) {
+        let Cause::Database(database) = cause(&error) else {
+            return Self::Unavailable(text);
+        };
+        if database.is_unique_violation() {
             return Self::conflict("unique", text);
         }
-        match primary_code(&error) {
-            Some(sqlite_code::READONLY | sqlite_code::PERMISSION) => Self::ReadOnly(text),
-            Some(sqlite_code::FULL) => Self::Full(text),
-            Some(sqlite_code::BUSY | sqlite_code::LOCKED) => Self::InUse(text),
-            Some(sqlite_code::CORRUPT | sqlite_code::NOT_A_DATABASE) => Self::Damaged(text),
-            Some(sqlite_code::CANT_OPEN) => Self::Unavailable(text),
-            _ => Self::Unavailable(text),
-        }
+        meaning(database).1(text)
     }
 }
 
-fn primary_code(error: &DbErr) -> Option<i32> {
-    let code = database_error(error)?.code()?.parse::<i32>().ok()?;
-    Some(code & 0xff)
+enum Cause<'a> {
+    Database(&'a dyn DatabaseError),
+    Connection,
+    Other,
 }
 
-fn database_error(error: &DbErr) -> Option<&dyn sea_orm::sqlx::error::DatabaseError> {
-    let (DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = error else {
-        return None;
+fn cause(error: &DbErr) -> Cause<'_> {
+    let (DbErr::Conn(RuntimeErr::SqlxError(error))
+    | DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return match error {
+            DbErr::ConnectionAcquire(_) => Cause::Connection,
+            _ => Cause::Other,
+        };
     };
-    match cause {
-        RuntimeErr::SqlxError(error) => error.as_database_error(),
-        RuntimeErr::Internal(_) => None,
+    use sea_orm::sqlx::Error as Driver;
+    match &**error {
+        Driver::Database(database) => Cause::Database(&**database),
+        Driver::Io(_)
+        | Driver::Tls(_)
+        | Driver::Protocol(_)
+        | Driver::PoolTimedOut
+        | Driver::PoolClosed
+        | Driver::WorkerCrashed => Cause::Connection,
+        _ => Cause::Other,
+    }
+}
+
+/// What an error of the database means to the writer, and to everyone else.
+type Meaning = (Fault, fn(String) -> Error);
+
+fn meaning(error: &dyn DatabaseError) -> Meaning {
+    if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
+        return mysql(error.number());
+    }
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<PgDatabaseError>().is_some() {
+        return postgres(&code);
+    }
+    sqlite(code.parse().unwrap_or(0))
+}
+
+/// SQLite's result codes; the primary code is the last byte.
+fn sqlite(code: i32) -> Meaning {
+    match code & 0xff {
+        // 1 is the general error: "malformed JSON" and the like; the statements are constant.
+        1 => (Fault::Value, Error::Unavailable),
+        3 | 8 => (Fault::Database, Error::ReadOnly),
+        5 | 6 => (Fault::Database, Error::InUse),
+        11 | 26 => (Fault::Database, Error::Damaged),
+        13 => (Fault::Database, Error::Full),
+        18 | 20 => (Fault::Value, Error::Unavailable),
+        19 => (Fault::Constraint, Error::Unavailable),
+        _ => (Fault::Database, Error::Unavailable),
+    }
+}
+
+/// PostgreSQL's SQLSTATE; the first two characters are its class.
+fn postgres(code: &str) -> Meaning {
+    match code {
+        "23505" => (Fault::Duplicate, Error::Unavailable),
+        "25006" => (Fault::Database, Error::ReadOnly),
+        "40001" | "40P01" | "55P03" => (Fault::Collision, Error::Unavailable),
+        "3D000" | "3F000" | "42501" => (Fault::Database, Error::Refused),
+        "53100" => (Fault::Database, Error::Full),
+        // Shutting down, crashed, starting up: the connection ends, or an open transaction did.
+        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => (Fault::Lost, Error::Unavailable),
+        "XX001" | "XX002" => (Fault::Database, Error::Damaged),
+        _ => match code.get(..2).unwrap_or_default() {
+            "08" => (Fault::Lost, Error::Unavailable),
+            "22" | "54" => (Fault::Value, Error::Unavailable),
+            "23" => (Fault::Constraint, Error::Unavailable),
+            "28" => (Fault::Database, Error::Refused),
+            _ => (Fault::Database, Error::Unavailable),
+        },
+    }
+}
+
+/// Error numbers of MySQL and MariaDB.
+fn mysql(number: u16) -> Meaning {
+    match number {
+        1021 | 1114 | 1041 => (Fault::Database, Error::Full),
+        1044 | 1045 | 1049 | 1142 | 1227 | 1698 => (Fault::Database, Error::Refused),
+        1290 | 1792 | 1836 => (Fault::Database, Error::ReadOnly),
+        1205 | 1213 | 1020 => (Fault::Collision, Error::Unavailable),
+        1053 | 1927 | 4031 => (Fault::Lost, Error::Unavailable),
+        1153 | 1264 | 1366 | 1406 | 3140 | 3141 | 4036 | 4038 => (Fault::Value, Error::Unavailable),
+        3819 | 4025 => (Fault::Constraint, Error::Unavailable),
+        _ => (Fault::Database, Error::Unavailable),
     }
 }

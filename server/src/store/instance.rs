@@ -239,7 +239,7 @@ fn conditions(filter: &InstanceFilter) -> (String, Vec<Value>) {
         add(" and i.status in {ids}", id_list(codes));
         if filter.statuses.iter().all(|status| !status.is_finished()) {
             // Lets the partial index of live rows be used.
-            add(" and i.status < 4 and ?", 1.into());
+            add(" and i.status < 4 and ? = 1", 1.into());
         }
     }
     if let Some(workflow) = filter.wf_instance_id {

@@ -6,14 +6,17 @@
 //! 3. The holder stops acting at [`Renewal::sent_at`] + time to live - margin of its own monotonic
 //!    clock: before anyone else can have taken over.
 //!
-//! With SQLite the lock on the file proves that every other owner is dead: nothing has to expire, and
-//! a renewal only looks whether the row is still ours.
+//! Where several servers share the database, leases end by the database's time, and a server that is
+//! late may renew until somebody else took what it had. With SQLite the lock on the file proves that
+//! every other owner is dead: nothing has to expire, and a renewal only looks whether the row is still
+//! ours.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use powerjob_common::id::{AppId, NodeRef};
 use powerjob_common::time::UnixMillis;
+use sea_orm::QueryResult;
 use tokio::sync::oneshot;
 
 use super::dialect::id_list;
@@ -25,6 +28,10 @@ use super::{Error, Store};
 const SERVER_IDS: u16 = 1 << 14;
 /// How long a Java server counts as alive after its last heartbeat (three of its periods).
 const FOREIGN_LIFE: Duration = Duration::from_secs(45);
+/// Zones are ahead of and behind UTC by at most this.
+const ZONES: Duration = Duration::from_secs(14 * 3_600);
+/// All zones are off by a multiple of this.
+const ZONE_STEP: Duration = Duration::from_secs(900);
 /// How often the row that Java servers read is refreshed.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 /// Where the server id after the last block is kept, so that a restart does not use the same ones.
@@ -86,8 +93,13 @@ impl Store {
         let sent_at = self.inner.clock.monotonic();
         let now = self.now();
         let wanted = Arc::clone(&request);
+        let others = if self.inner.is_exclusive() {
+            OtherServers::Dead
+        } else {
+            OtherServers::MayLive
+        };
         let (epoch, first_server_id) = self
-            .write(async move |sql: Sql| acquire(&sql, &wanted, now).await)
+            .write(async move |sql: Sql| acquire(&sql, &wanted, others, now).await)
             .await?;
         self.inner.fence.set(Fence {
             node_id: request.node.node_id.clone(),
@@ -131,15 +143,30 @@ impl ServerLease {
         let inner = &self.store.inner;
         // A connection of its own: a renewal waits neither for readers nor for the store's runtime.
         let sql = Sql::on_connection(inner.leasing.clone(), Arc::clone(&inner.dialect));
-        let text = "select count(*) from {pj_server_lease} where node_id = ? and epoch = ?";
-        let node = self.request.node.node_id.as_str();
-        match sql
-            .value::<i64>(text, vec![node.into(), self.epoch.into()])
-            .await?
-        {
+        // An answer that comes later is of no use.
+        let renewal = self.renew_row(&sql);
+        let answered = tokio::time::timeout(self.request.ttl, renewal).await;
+        let silent = |_| Error::Unavailable("the renewal was not answered in time".to_owned());
+        match answered.map_err(silent)?? {
             0 => Err(Error::Fenced),
             _ => Ok(Renewal { sent_at }),
         }
+    }
+
+    /// Rows that are still ours; where several servers live, it is renewed until the database's time
+    /// plus the time to live.
+    async fn renew_row(&self, sql: &Sql) -> Result<u64, Error> {
+        let (node, epoch) = (self.request.node.node_id.as_str(), self.epoch);
+        if self.store.inner.is_exclusive() {
+            let text = "select count(*) from {pj_server_lease} where node_id = ? and epoch = ?";
+            let count: i64 = sql.value(text, vec![node.into(), epoch.into()]).await?;
+            return Ok(count.unsigned_abs());
+        }
+        let text = "update {pj_server_lease} set expires_at = {now_ms} + ? \
+            where node_id = ? and epoch = ?";
+        let ttl = span_ms(self.request.ttl);
+        sql.execute(text, vec![ttl.into(), node.into(), epoch.into()])
+            .await
     }
 
     /// Renews every `every` on a thread and a connection of its own until the handle drops.
@@ -151,7 +178,7 @@ impl ServerLease {
         let lease = self.clone();
         let unavailable = |error: std::io::Error| Error::Unavailable(error.to_string());
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
+            .enable_all()
             .build()
             .map_err(unavailable)?;
         std::thread::Builder::new()
@@ -191,18 +218,8 @@ impl ServerLease {
 
     /// Refreshes what others read about this server; nobody's life depends on it.
     async fn beat(&self) {
-        let (request, epoch, now) = (Arc::clone(&self.request), self.epoch, self.store.now());
-        let beat = async move |sql: Sql| {
-            let text = "update {pj_server_lease} set expires_at = {now_ms} + ? \
-                where node_id = ? and epoch = ?";
-            let node = request.node.node_id.as_str();
-            sql.execute(
-                text,
-                vec![span_ms(request.ttl).into(), node.into(), epoch.into()],
-            )
-            .await?;
-            mirror_server(&sql, host(&request.address), now).await
-        };
+        let (request, now) = (Arc::clone(&self.request), self.store.now());
+        let beat = async move |sql: Sql| mirror_server(&sql, host(&request.address), now).await;
         if let Err(error) = self.store.write(beat).await {
             tracing::warn!(%error, "could not refresh the row of this server");
         }
@@ -254,7 +271,21 @@ pub struct LeaseKeeper {
     _stop: oneshot::Sender<()>,
 }
 
-async fn acquire(sql: &Sql, request: &LeaseRequest, now: UnixMillis) -> Result<(i64, u16), Error> {
+/// What is known of the other servers of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OtherServers {
+    /// The lock on the file proves it.
+    Dead,
+    /// Each has its own lease, with its own end.
+    MayLive,
+}
+
+async fn acquire(
+    sql: &Sql,
+    request: &LeaseRequest,
+    others: OtherServers,
+    now: UnixMillis,
+) -> Result<(i64, u16), Error> {
     refuse_foreign_server(sql, host(&request.address), now).await?;
     let epoch: i64 = sql
         .value(
@@ -270,9 +301,13 @@ async fn acquire(sql: &Sql, request: &LeaseRequest, now: UnixMillis) -> Result<(
         .await?;
     let epoch = epoch.max(assigned);
     let first_server_id = next_server_ids(sql, request.server_ids).await?;
-    // The lock on the file proves that all of them are dead.
-    sql.execute("delete from {pj_server_lease}", Vec::new())
-        .await?;
+    match others {
+        OtherServers::Dead => {
+            sql.execute("delete from {pj_server_lease}", Vec::new())
+                .await?;
+        }
+        OtherServers::MayLive => end_own_life(sql, request).await?,
+    }
     let text = "insert into {pj_server_lease} (node_id, incarnation, epoch, expires_at, address, \
         ip, first_server_id, server_ids, acquired_at) \
         values (?, ?, ?, {now_ms} + ?, ?, ?, ?, ?, {now_ms})";
@@ -287,23 +322,78 @@ async fn acquire(sql: &Sql, request: &LeaseRequest, now: UnixMillis) -> Result<(
         i64::from(request.server_ids).into(),
     ];
     sql.execute(text, values).await?;
+    begin_marks(sql, &request.node.node_id, epoch).await?;
     mirror_server(sql, host(&request.address), now).await?;
     Ok((epoch, first_server_id))
 }
 
-/// A Java server would schedule the same jobs: no live mixing on one database.
+/// The row in which the writer notes its last batch.
+async fn begin_marks(sql: &Sql, node: &str, epoch: i64) -> Result<(), Error> {
+    let text = "update {pj_commit} set epoch = ?, mark = 0 where node_id = ?";
+    let changed = sql.execute(text, vec![epoch.into(), node.into()]).await?;
+    if changed == 0 {
+        let text = "insert into {pj_commit} (epoch, mark, node_id) values (?, 0, ?)";
+        sql.execute(text, vec![epoch.into(), node.into()]).await?;
+    }
+    Ok(())
+}
+
+/// Removes the row of an earlier life of this node, once it has expired.
+///
+/// # Errors
+/// [`Error::InUse`] while it has not: the name may be another living server's.
+async fn end_own_life(sql: &Sql, request: &LeaseRequest) -> Result<(), Error> {
+    let node = request.node.node_id.as_str();
+    let text = "select address, expires_at - {now_ms} from {pj_server_lease} \
+        where node_id = ? {for_update}";
+    let Some(row) = sql.row(text, vec![node.into()]).await? else {
+        return Ok(());
+    };
+    let mut columns = Columns::of(&row);
+    let (address, left) = (columns.text()?, columns.number()?);
+    if left > 0 {
+        return Err(Error::InUse(format!(
+            "the server {node} at {address} holds its lease for {left} ms more"
+        )));
+    }
+    let text = "delete from {pj_server_lease} where node_id = ?";
+    sql.execute(text, vec![node.into()]).await.map(drop)
+}
+
+/// A Java server would schedule the same jobs: no live mixing on one database. Its heartbeat is in
+/// the local time of its machine, in a zone that nobody knows here, but no zone is off by anything
+/// else than quarters of an hour.
 async fn refuse_foreign_server(sql: &Sql, own_ip: &str, now: UnixMillis) -> Result<(), Error> {
-    let alive_since = UnixMillis(now.0.saturating_sub(span_ms(FOREIGN_LIFE)));
-    let text = "select ip from {server_info} where gmt_modified > ? and ip <> ? \
+    let text = "select ip, gmt_modified from {server_info} where gmt_modified > {date} and ip <> ? \
         and ip not in (select ip from {pj_server_lease})";
-    let row = sql
-        .row(text, vec![date_text(alive_since).into(), own_ip.into()])
-        .await?;
-    let Some(row) = row else { return Ok(()) };
-    let ip = Columns::of(&row).text()?;
-    Err(Error::InUse(format!(
-        "a server of the Java product is alive at {ip}; stop it first"
-    )))
+    let values = vec![date_text(earliest_sign(now)).into(), own_ip.into()];
+    refuse_living(&sql.rows(text, values).await?, now)
+}
+
+/// As [`refuse_foreign_server`], for a database that does not have our tables yet.
+pub(super) async fn refuse_java(sql: &Sql, now: UnixMillis) -> Result<(), Error> {
+    let text = "select ip, gmt_modified from {server_info} where gmt_modified > {date}";
+    let values = vec![date_text(earliest_sign(now)).into()];
+    refuse_living(&sql.rows(text, values).await?, now)
+}
+
+fn earliest_sign(now: UnixMillis) -> UnixMillis {
+    UnixMillis(now.0.saturating_sub(span_ms(ZONES + FOREIGN_LIFE)))
+}
+
+fn refuse_living(rows: &[QueryResult], now: UnixMillis) -> Result<(), Error> {
+    for row in rows {
+        let mut columns = Columns::of(row);
+        let (ip, beat) = (columns.text()?, columns.date()?);
+        let age = beat.map(|beat| (now.0 - beat.0).rem_euclid(span_ms(ZONE_STEP)));
+        if age.is_some_and(|age| age < span_ms(FOREIGN_LIFE)) {
+            return Err(Error::InUse(format!(
+                "a server of the Java product is alive at {ip}, or was less than a minute ago; \
+                 stop it first"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The next block of server ids, round and round: a restart never repeats the ids of the life
@@ -332,7 +422,7 @@ async fn claim_apps(
     let node = request.node.node_id.as_str();
     let ours = sql
         .row(
-            "select epoch from {pj_server_lease} where node_id = ? and epoch = ?",
+            "select epoch from {pj_server_lease} where node_id = ? and epoch = ? {for_update}",
             vec![node.into(), epoch.into()],
         )
         .await?;
@@ -341,10 +431,13 @@ async fn claim_apps(
         select a.id, 0, ?, ?, 1 from {app_info} a where not exists ( \
         select 1 from {pj_app_assignment} o where o.app_id = a.id and o.shard = 0)";
     sql.execute(text, vec![node.into(), epoch.into()]).await?;
+    // The rows are locked by this: whoever still writes for them has committed before, or is fenced.
     let text = "update {pj_app_assignment} set epoch = epoch + 1, node_id = ?, server_epoch = ? \
         where not exists (select 1 from {pj_server_lease} l where l.node_id = {pj_app_assignment}.node_id \
-        and l.epoch = {pj_app_assignment}.server_epoch)";
-    sql.execute(text, vec![node.into(), epoch.into()]).await?;
+        and l.epoch = {pj_app_assignment}.server_epoch \
+        and (l.expires_at > {now_ms} or (l.node_id = ? and l.epoch = ?)))";
+    let values = vec![node.into(), epoch.into(), node.into(), epoch.into()];
+    sql.execute(text, values).await?;
     let text = "select app_id, epoch from {pj_app_assignment} \
         where node_id = ? and server_epoch = ? and app_id in (select id from {app_info})";
     let rows = sql.rows(text, vec![node.into(), epoch.into()]).await?;
@@ -382,12 +475,13 @@ async fn release(sql: &Sql, request: &LeaseRequest, epoch: i64) -> Result<(), Er
 /// The row by which servers of the Java product would see this one.
 async fn mirror_server(sql: &Sql, ip: &str, now: UnixMillis) -> Result<(), Error> {
     let date = date_text(now);
-    let text = "update {server_info} set gmt_modified = ? where ip = ?";
+    let text = "update {server_info} set gmt_modified = {date} where ip = ?";
     let updated = sql
         .execute(text, vec![date.as_str().into(), ip.into()])
         .await?;
     if updated == 0 {
-        let text = "insert into {server_info} (gmt_create, gmt_modified, ip) values (?, ?, ?)";
+        let text =
+            "insert into {server_info} (gmt_create, gmt_modified, ip) values ({date}, {date}, ?)";
         sql.execute(
             text,
             vec![date.as_str().into(), date.as_str().into(), ip.into()],

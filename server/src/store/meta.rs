@@ -17,6 +17,10 @@ const MARK_KEY: &str = "sys_initialize";
 const MARK_ADMINISTRATOR: &str = "goal_init_admin";
 const MARK_NAMESPACE: &str = "goal_init_namespace";
 
+/// A row that transactions outside the hot path lock first, so that they take turns on databases that
+/// several servers share, as they do on SQLite.
+pub(super) const TURN: &str = "turn";
+
 /// What the first start made, or found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FirstStart {
@@ -135,7 +139,7 @@ async fn make_administrator(
 async fn make_namespace(sql: &Sql, now: UnixMillis) -> Result<NamespaceId, Error> {
     let date = date_text(now);
     let text = "insert into {namespace} (code, name, status, gmt_create, gmt_modified) \
-        values (?, ?, 1, ?, ?)";
+        values (?, ?, 1, {date}, {date})";
     let values = vec![
         NAMESPACE.into(),
         NAMESPACE.into(),
@@ -166,7 +170,7 @@ async fn mark(sql: &Sql, goal: &str, now: UnixMillis) -> Result<(), Error> {
     }
     let date = date_text(now);
     let text = "insert into {sundry} (pkey, skey, content, gmt_create, gmt_modified) \
-        values (?, ?, 'A', ?, ?)";
+        values (?, ?, 'A', {date}, {date})";
     let values = vec![
         MARK_KEY.into(),
         goal.into(),

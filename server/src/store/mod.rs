@@ -21,14 +21,14 @@ mod sql;
 pub mod write;
 pub mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use powerjob_common::time::{Clock, UnixMillis};
 use sea_orm::{DatabaseConnection, DbBackend};
 use tokio::runtime::Handle;
 
-use connect::{DatabaseLock, Purpose};
+use connect::{DatabaseLock, Purpose, Target};
 use dialect::Dialect;
 pub use error::Error;
 use fence::FenceCell;
@@ -39,7 +39,7 @@ use writer::WriterParts;
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
-    /// `sqlite:<path>`; the file is made if it does not exist.
+    /// `sqlite:<path>` (the file is made if it does not exist), `postgres://...` or `mysql://...`.
     pub url: String,
     /// Connections for reading, 1 to 16; default 3.
     pub read_connections: u32,
@@ -77,12 +77,11 @@ struct Inner {
     runtime: Handle,
     clock: Arc<dyn Clock>,
     dialect: Arc<Dialect>,
-    path: PathBuf,
     reading: DatabaseConnection,
     leasing: DatabaseConnection,
     writer: Writer,
     fence: Arc<FenceCell>,
-    _lock: DatabaseLock,
+    _lock: Option<DatabaseLock>,
 }
 
 impl Store {
@@ -103,14 +102,36 @@ impl Store {
         })
     }
 
+    /// Changes what only an operator may decide to change in a database of the Java product, so that
+    /// [`Store::open`] takes it; the names of the columns that were changed. No server may use the
+    /// database meanwhile; a backup is wise.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`Error::InUse`] while a Java server is alive on it.
+    pub async fn migrate_legacy(
+        config: &StoreConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Vec<String>, Error> {
+        check_prefix(&config.table_prefix)?;
+        let target = Target::parse(&config.url)?;
+        let _lock = target.lock()?;
+        let dialect = Arc::new(Dialect::new(target.backend(), &config.table_prefix));
+        let connection = target.connect(Purpose::Write).await?;
+        let sql = Sql::on_connection(connection.clone(), Arc::clone(&dialect));
+        lease::refuse_java(&sql, clock.now()).await?;
+        let changed = migration::migrate_legacy(&connection, &dialect).await;
+        connection.close().await?;
+        changed
+    }
+
     /// The way to the writer.
     pub fn writer(&self) -> &Writer {
         &self.inner.writer
     }
 
-    /// The database's file.
-    pub fn path(&self) -> &Path {
-        &self.inner.path
+    /// Whether several servers may share this database.
+    pub fn is_shared(&self) -> bool {
+        !self.inner.is_exclusive()
     }
 
     /// Ends the writer after what is queued, and closes the connections. The lock on the database
@@ -158,19 +179,23 @@ impl Inner {
         runtime: Handle,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        let path = connect::sqlite_path(&config.url)?;
+        let target = Target::parse(&config.url)?;
         check_prefix(&config.table_prefix)?;
-        let lock = connect::lock(&path)?;
-        let dialect = Arc::new(Dialect::new(DbBackend::Sqlite, &config.table_prefix));
-        let writing = connect::connect(&path, Purpose::Write).await?;
+        let lock = target.lock()?;
+        let dialect = Arc::new(Dialect::new(target.backend(), &config.table_prefix));
+        let writing = target.connect(Purpose::Write).await?;
         migration::migrate(&writing, &dialect).await?;
         let connections = config.read_connections.clamp(1, 16);
-        let reading = connect::connect(&path, Purpose::Read { connections }).await?;
-        let leasing = connect::connect(&path, Purpose::Read { connections: 1 }).await?;
+        let reading = target.connect(Purpose::Read { connections }).await?;
+        let leasing = target.connect(Purpose::Lease).await?;
+        let checkpointing = match target.backend() {
+            DbBackend::Sqlite => Some(target.connect(Purpose::Checkpoint).await?),
+            _ => None,
+        };
         let fence = Arc::new(FenceCell::default());
         let parts = WriterParts {
             writing,
-            checkpointing: connect::connect(&path, Purpose::Checkpoint).await?,
+            checkpointing,
             dialect: Arc::clone(&dialect),
             fence: Arc::clone(&fence),
             clock: Arc::clone(&clock),
@@ -181,13 +206,19 @@ impl Inner {
             runtime,
             clock,
             dialect,
-            path,
             reading,
             leasing,
             writer,
             fence,
             _lock: lock,
         })
+    }
+}
+
+impl Inner {
+    /// Whether this process has the database to itself.
+    fn is_exclusive(&self) -> bool {
+        self.dialect.backend() == DbBackend::Sqlite
     }
 }
 

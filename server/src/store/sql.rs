@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use powerjob_common::time::UnixMillis;
+use sea_orm::sqlx::{Column, Postgres, Row, Type};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, QueryResult, TryGetable, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, TryGetable,
+    Value,
 };
 
 use super::Error;
@@ -40,6 +42,18 @@ impl Sql {
             link: Link::Transaction(transaction),
             dialect,
         }
+    }
+
+    /// Waits until no other server is in a transaction of this kind. SQLite has only one at a time
+    /// anyway.
+    pub(super) async fn take_turn(&self) -> Result<(), Error> {
+        if self.dialect.backend() == DbBackend::Sqlite {
+            return Ok(());
+        }
+        let text = "select id from {pj_meta} where name = ? {for_update}";
+        self.row(text, vec![super::meta::TURN.into()])
+            .await
+            .map(drop)
     }
 
     /// Runs a statement; the number of rows it changed.
@@ -93,8 +107,16 @@ impl Sql {
 
     /// Inserts a row; its new id.
     pub(super) async fn insert(&self, template: &str, values: Vec<Value>) -> Result<i64, Error> {
-        self.value(&format!("{template} returning id"), values)
-            .await
+        if self.dialect.backend() != DbBackend::MySql {
+            let template = format!("{template} returning id");
+            return self.value(&template, values).await;
+        }
+        let statement = self.dialect.statement(template, values);
+        let result = match &self.link {
+            Link::Connection(connection) => connection.execute_raw(statement).await?,
+            Link::Transaction(transaction) => transaction.execute_raw(statement).await?,
+        };
+        Ok(result.last_insert_id().cast_signed())
     }
 }
 
@@ -121,9 +143,20 @@ impl<'a> Columns<'a> {
         Ok(self.get::<Option<String>>()?.unwrap_or_default())
     }
 
-    /// A number; NULL reads as zero.
+    /// A number of any width; NULL reads as zero.
     pub(super) fn number(&mut self) -> Result<i64, Error> {
-        Ok(self.get::<Option<i64>>()?.unwrap_or_default())
+        Ok(self.optional_number()?.unwrap_or_default())
+    }
+
+    /// A number of any width. PostgreSQL's driver gives a narrow one only as what it is.
+    pub(super) fn optional_number(&mut self) -> Result<Option<i64>, Error> {
+        let index = self.next;
+        if let Some(row) = self.row.try_as_pg_row()
+            && *row.column(index).type_info() == <i32 as Type<Postgres>>::type_info()
+        {
+            return Ok(self.get::<Option<i32>>()?.map(i64::from));
+        }
+        self.get()
     }
 
     /// A number that is never negative; NULL and what is out of range read as the nearest.
@@ -136,6 +169,19 @@ impl<'a> Columns<'a> {
         Ok(self.get::<Option<i64>>()?.map(UnixMillis))
     }
 
+    /// A date column of the reference as if it were in UTC.
+    pub(super) fn date(&mut self) -> Result<Option<UnixMillis>, Error> {
+        if self.row.try_as_sqlite_row().is_none() {
+            let date: Option<chrono::NaiveDateTime> = self.get()?;
+            return Ok(date.map(|date| UnixMillis(date.and_utc().timestamp_millis())));
+        }
+        let text = self.text()?;
+        let date = chrono::NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f");
+        Ok(date
+            .ok()
+            .map(|date| UnixMillis(date.and_utc().timestamp_millis())))
+    }
+
     /// A code of an enumeration; NULL reads as `default`.
     pub(super) fn code<T>(
         &mut self,
@@ -143,7 +189,7 @@ impl<'a> Columns<'a> {
         default: T,
         what: &str,
     ) -> Result<T, Error> {
-        let Some(code) = self.get::<Option<i64>>()? else {
+        let Some(code) = self.optional_number()? else {
             return Ok(default);
         };
         i32::try_from(code)

@@ -18,7 +18,7 @@ pub(crate) mod worker;
 use crate::cli::{Cli, Command};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
-use crate::serve::{admin, agent, server, standalone};
+use crate::serve::{admin, agent, migrate, server, standalone};
 
 /// Runs what the command line says.
 pub(crate) fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
@@ -27,6 +27,7 @@ pub(crate) fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
         Command::Agent(args) => agent::run(args),
         Command::Standalone(args) => standalone::run(args, output),
         Command::Admin(args) => admin::run(args, output),
+        Command::Migrate(args) => migrate::run(args, output),
         Command::Openapi => openapi(output),
         Command::Config(args) => config::run(&args, output),
         Command::Login(args) => operate(login::login(args, output)),

@@ -81,7 +81,11 @@ pub(crate) const FIELDS: &[Field] = &[
         "server.database_url",
         Kind::Secret,
         "",
-        "Database. Not set: SQLite in `data_dir`. It may hold a password and is never shown.",
+        "Database: `sqlite:<path>`, `postgres://user:password@host/database` (PostgreSQL 12 or \
+         later) or `mysql://user:password@host/database` (MySQL 8.0, MariaDB 10.6 or later). Not set: \
+         SQLite in `data_dir`. Characters such as `@`, `/` and `#` in a password are written as `%40`, \
+         `%2F`, `%23`. Options follow a `?`: `sslmode` (PostgreSQL) or `ssl-mode` (MySQL), \
+         `sslrootcert` or `ssl-ca`, `options[search_path]`. It may hold a password and is never shown.",
     ),
     field(
         "server.http_bind",

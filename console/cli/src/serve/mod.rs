@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod agent;
 mod demo;
 mod machine;
+pub(crate) mod migrate;
 pub(crate) mod server;
 pub(crate) mod standalone;
 mod telemetry;

@@ -50,8 +50,8 @@ pub(super) async fn an_adopted_administrator_is_kept(fixture: Fixture) {
     let legacy = "ADMIN_b82a450701f6a71723fb99931fe35e18_b";
     for text in [
         format!("insert into {{pwjb_user_info}} (username, password) values ('ADMIN', '{legacy}')"),
-        "insert into {user_info} (username, account_type, origin_username) \
-         values ('PWJB_ADMIN', 'PWJB', 'ADMIN')"
+        "insert into {user_info} (id, username, account_type, origin_username) \
+         values (1, 'PWJB_ADMIN', 'PWJB', 'ADMIN')"
             .to_owned(),
         "insert into {user_role} (user_id, scope, target, role) values (1, 666, 1, 40)".to_owned(),
         "insert into {sundry} (pkey, skey, content) \

@@ -4,21 +4,26 @@
 //! for a backend. A new backend adds a way to make a [`Fixture`] and one line at the end.
 
 mod account;
+mod adoption;
 mod app;
 mod build;
 mod instance;
 mod job;
 mod lease;
 mod open;
+mod race;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use powerjob_common::time::{ManualClock, UnixMillis};
+use powerjob_databases::{DatabaseServer, Kind};
+use sea_orm::{DatabaseConnection, DbBackend};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
+use super::connect::{Purpose, Target};
 use super::{Error, Store, StoreConfig};
 
 /// The wall time at which every test begins: 2026-11-21.
@@ -28,22 +33,85 @@ const START: UnixMillis = UnixMillis(1_795_234_894_000);
 struct Fixture {
     store: Store,
     clock: Arc<ManualClock>,
-    path: PathBuf,
-    _folder: TempDir,
+    database: TestDatabase,
+}
+
+/// Where it is; gone when this drops.
+struct TestDatabase {
+    url: String,
+    _folder: Option<TempDir>,
 }
 
 impl Fixture {
-    async fn sqlite() -> Self {
+    async fn sqlite() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("powerjob.db");
+        let url = format!("sqlite:{}", folder.path().join("powerjob.db").display());
+        Some(Self::on(url, Some(folder)).await)
+    }
+
+    async fn postgres() -> Option<Self> {
+        let server = DatabaseServer::shared(Kind::Postgres)?;
+        Some(Self::on(server.fresh().await.unwrap(), None).await)
+    }
+
+    async fn mariadb() -> Option<Self> {
+        let server = DatabaseServer::shared(Kind::MariaDb)?;
+        Some(Self::on(server.fresh().await.unwrap(), None).await)
+    }
+
+    async fn on(url: String, folder: Option<TempDir>) -> Self {
         let clock = Arc::new(ManualClock::at(START));
-        let store = open(&path, &clock).await.unwrap();
+        let store = open(StoreConfig::new(&url), &clock).await.unwrap();
         Self {
             store,
             clock,
-            path,
-            _folder: folder,
+            database: TestDatabase {
+                url,
+                _folder: folder,
+            },
         }
+    }
+
+    fn backend(&self) -> DbBackend {
+        Target::parse(&self.database.url).unwrap().backend()
+    }
+
+    fn config(&self) -> StoreConfig {
+        StoreConfig::new(&self.database.url)
+    }
+
+    /// The file of an SQLite database.
+    fn path(&self) -> PathBuf {
+        PathBuf::from(&self.database.url["sqlite:".len()..])
+    }
+
+    /// Closes the store and opens the database again.
+    async fn open_again(self, change: impl FnOnce(&mut StoreConfig)) -> Result<Self, Error> {
+        let mut config = self.config();
+        change(&mut config);
+        self.store.close().await.unwrap();
+        drop(self.store);
+        // A program that another test starts has all open locks until it runs.
+        let mut opened = open(config.clone(), &self.clock).await;
+        for _ in 0..1_000 {
+            let Err(Error::InUse(_)) = opened else { break };
+            tokio::task::yield_now().await;
+            opened = open(config.clone(), &self.clock).await;
+        }
+        let store = opened?;
+        Ok(Self { store, ..self })
+    }
+
+    /// A connection beside the store's.
+    async fn connect(&self) -> DatabaseConnection {
+        let target = Target::parse(&self.database.url).unwrap();
+        target.connect(Purpose::Write).await.unwrap()
+    }
+
+    /// Lets every lease end.
+    async fn expire_leases(&self) {
+        self.execute("update {pj_server_lease} set expires_at = 0")
+            .await;
     }
 
     /// Runs a statement behind the store's back.
@@ -65,18 +133,24 @@ impl Fixture {
     }
 }
 
-async fn open(path: &std::path::Path, clock: &Arc<ManualClock>) -> Result<Store, Error> {
+async fn open(config: StoreConfig, clock: &Arc<ManualClock>) -> Result<Store, Error> {
     let clock: Arc<ManualClock> = Arc::clone(clock);
-    Store::open(StoreConfig::sqlite(path), Handle::current(), clock).await
+    Store::open(config, Handle::current(), clock).await
+}
+
+async fn open_file(path: &Path, clock: &Arc<ManualClock>) -> Result<Store, Error> {
+    open(StoreConfig::sqlite(path), clock).await
 }
 
 macro_rules! suite {
-    ($backend:ident: $($module:ident { $($test:ident)* })*) => {
-        mod $backend {
+    ($backend:ident $group:ident: $($module:ident { $($test:ident)* })*) => {
+        mod $group {
             $(mod $module {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    let fixture = $crate::store::contract::Fixture::$backend().await;
+                    let Some(fixture) = $crate::store::contract::Fixture::$backend().await else {
+                        return;
+                    };
                     $crate::store::contract::$module::$test(fixture).await;
                 })*
             })*
@@ -84,7 +158,9 @@ macro_rules! suite {
     };
 }
 
-suite! { sqlite:
+/// What holds for every database.
+macro_rules! contract {
+    ($($backend:ident)*) => { $(suite! { $backend $backend:
     writer {
         an_instance_comes_back_as_it_was_written
         an_instance_may_be_born_ended
@@ -106,7 +182,6 @@ suite! { sqlite:
         texts_of_any_kind_survive
         a_transaction_ends_though_its_caller_is_gone
         a_failing_transaction_leaves_nothing
-        the_log_does_not_grow_without_end
         numbers_of_the_writer_add_up
     }
     lease {
@@ -155,9 +230,37 @@ suite! { sqlite:
         a_signing_key_is_made_once
     }
     open {
-        a_second_process_is_refused
         what_was_written_is_there_after_opening_again
         a_newer_database_is_refused
+    }
+    })* };
+}
+
+contract! { sqlite postgres mariadb }
+
+/// What holds where several servers share a database.
+macro_rules! shared {
+    ($($backend:ident $group:ident)*) => { $(suite! { $backend $group:
+    race {
+        servers_that_start_at_once_make_the_tables_once
+        a_name_has_one_living_server
+        an_application_is_claimed_by_one_of_two
+        a_zombie_writes_nothing_after_a_take_over
+        a_take_over_parts_the_writes_of_two_owners
+        one_of_two_gets_a_trigger_key
+    }
+    })* };
+}
+
+shared! { postgres postgres_shared mariadb mariadb_shared }
+
+// What only a database that one process has to itself does.
+suite! { sqlite sqlite_alone:
+    open {
+        a_second_process_is_refused
         a_clear_word_for_every_bad_path
+    }
+    writer {
+        the_log_does_not_grow_without_end
     }
 }

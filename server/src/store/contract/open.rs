@@ -9,42 +9,27 @@ use powerjob_common::time::ManualClock;
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use super::build::{apply, insert, instance, write};
-use super::{Fixture, START, open};
+use super::{Fixture, START, open, open_file};
 use crate::domain::instance::Instance;
-use crate::store::connect::{self, Purpose};
+use crate::store::connect::{Purpose, Target};
 use crate::store::dialect::Dialect;
 use crate::store::write::WriteOutcome;
 use crate::store::{Error, Store, StoreConfig, migration};
 
 pub(super) async fn a_second_process_is_refused(fixture: Fixture) {
-    let second = open(&fixture.path, &fixture.clock).await;
+    let second = open(fixture.config(), &fixture.clock).await;
     let own_id = std::process::id().to_string();
     assert!(
         matches!(&second, Err(Error::InUse(text)) if text.contains(&own_id)),
         "{second:?}"
     );
-    let Fixture {
-        store,
-        clock,
-        path,
-        _folder,
-    } = fixture;
-    store.close().await.unwrap();
-    drop(store);
-    open(&path, &clock).await.unwrap();
+    fixture.open_again(|_| {}).await.unwrap();
 }
 
 pub(super) async fn what_was_written_is_there_after_opening_again(fixture: Fixture) {
     apply(&fixture.store, vec![insert(instance(1))]).await;
-    let Fixture {
-        store,
-        clock,
-        path,
-        _folder,
-    } = fixture;
-    store.close().await.unwrap();
-    drop(store);
-    let store = open(&path, &clock).await.unwrap();
+    let fixture = fixture.open_again(|_| {}).await.unwrap();
+    let store = &fixture.store;
     assert_eq!(store.instance(InstanceId(1)).await.unwrap(), instance(1));
     let closed = store.close().await;
     assert_eq!(closed, Ok(()));
@@ -57,15 +42,10 @@ pub(super) async fn what_was_written_is_there_after_opening_again(fixture: Fixtu
 pub(super) async fn a_newer_database_is_refused(fixture: Fixture) {
     let text = "insert into {pj_migration} (version, applied_at) values ('20990101_future', 0)";
     fixture.execute(text).await;
-    let Fixture {
-        store,
-        clock,
-        path,
-        _folder,
-    } = fixture;
-    store.close().await.unwrap();
-    drop(store);
-    let refused = open(&path, &clock).await;
+    let refused = fixture
+        .open_again(|_| {})
+        .await
+        .map(|fixture| fixture.store);
     assert!(
         matches!(&refused, Err(Error::Newer(text)) if text.contains("future")),
         "{refused:?}"
@@ -73,7 +53,8 @@ pub(super) async fn a_newer_database_is_refused(fixture: Fixture) {
 }
 
 pub(super) async fn a_clear_word_for_every_bad_path(fixture: Fixture) {
-    let folder = fixture.path.parent().unwrap();
+    let path = fixture.path();
+    let folder = path.parent().unwrap();
     let at = async |url: String| {
         let runtime = tokio::runtime::Handle::current();
         let opened = Store::open(
@@ -91,7 +72,7 @@ pub(super) async fn a_clear_word_for_every_bad_path(fixture: Fixture) {
         "no folder"
     );
     assert!(
-        is_invalid(&at("mysql://host/db".to_owned()).await),
+        is_invalid(&at("oracle://host/db".to_owned()).await),
         "another database"
     );
     assert!(
@@ -110,10 +91,11 @@ pub(super) async fn a_clear_word_for_every_bad_path(fixture: Fixture) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_former_version_is_brought_up_to_date() {
-    for steps in 1..=2 {
+    for steps in 1..=3 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old.db");
-        let old = connect::connect(&path, Purpose::Write).await.unwrap();
+        let target = Target::Sqlite(path.clone());
+        let old = target.connect(Purpose::Write).await.unwrap();
         let dialect = Dialect::new(DbBackend::Sqlite, "");
         migration::migrate_to(&old, &dialect, Some(steps))
             .await
@@ -127,7 +109,7 @@ async fn every_former_version_is_brought_up_to_date() {
         .unwrap();
         old.close().await.unwrap();
         let clock = Arc::new(ManualClock::at(START));
-        let store = open(&path, &clock).await.unwrap();
+        let store = open_file(&path, &clock).await.unwrap();
         let job = store.job(JobId(1)).await.unwrap();
         assert_eq!(
             (job.name.as_str(), job.revision, job.no_worker_grace_ms),
@@ -194,7 +176,7 @@ async fn a_full_disk_fails_writes_and_the_store_lives_on() {
         return;
     };
     let clock = Arc::new(ManualClock::at(START));
-    let store = open(&mount.0.path().join("small.db"), &clock)
+    let store = open_file(&mount.0.path().join("small.db"), &clock)
         .await
         .unwrap();
     let filler = mount.0.path().join("filler");
@@ -225,6 +207,6 @@ async fn a_read_only_file_system_is_named_as_such() {
         return;
     };
     let clock = Arc::new(ManualClock::at(START));
-    let refused = open(&mount.0.path().join("new.db"), &clock).await;
+    let refused = open_file(&mount.0.path().join("new.db"), &clock).await;
     assert!(matches!(refused, Err(Error::ReadOnly(_))), "{refused:?}");
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use powerjob_common::id::{AppId, InstanceId};
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::sync::oneshot;
 
 use super::Fixture;
@@ -14,10 +14,9 @@ use super::build::{
     waiting_state, write,
 };
 use crate::domain::instance::{Instance, InstanceState, Trigger};
-use crate::store::connect::{self, Purpose};
 use crate::store::lease::LeaseRequest;
 use crate::store::write::{CommitSink, InstanceUpdate, Lane, Overloaded, WriteOp, WriteOutcome};
-use crate::store::{Error, Store, StoreConfig};
+use crate::store::{Error, Store};
 
 pub(super) async fn an_instance_comes_back_as_it_was_written(fixture: Fixture) {
     let store = &fixture.store;
@@ -391,15 +390,11 @@ async fn occupy(store: &Store) -> oneshot::Sender<()> {
 }
 
 pub(super) async fn a_full_queue_gives_everything_back(fixture: Fixture) {
-    let path = fixture.path.with_file_name("small.db");
-    let config = StoreConfig {
-        queue_rows: 3,
-        ..StoreConfig::sqlite(path)
-    };
-    let runtime = tokio::runtime::Handle::current();
-    let store = Store::open(config, runtime, Arc::clone(&fixture.clock) as _)
+    let fixture = fixture
+        .open_again(|config| config.queue_rows = 3)
         .await
         .unwrap();
+    let store = fixture.store.clone();
     let release = occupy(&store).await;
     let ear = Arc::new(Ear::default());
     let sink: Arc<dyn CommitSink> = Arc::clone(&ear) as _;
@@ -515,10 +510,16 @@ pub(super) async fn writes_of_many_callers_are_all_applied(fixture: Fixture) {
 pub(super) async fn another_connection_wins_the_race_and_the_update_is_stale(fixture: Fixture) {
     let store = &fixture.store;
     apply(store, vec![insert(instance(1))]).await;
-    let other = connect::connect(&fixture.path, Purpose::Write)
+    let other = fixture.connect().await;
+    let begin = match fixture.backend() {
+        DbBackend::Sqlite => "begin immediate",
+        _ => "begin",
+    };
+    other.execute_unprepared(begin).await.unwrap();
+    other
+        .execute_unprepared("update instance_info set status = 10 where instance_id = 1")
         .await
         .unwrap();
-    other.execute_unprepared("begin immediate").await.unwrap();
     let late = tokio::spawn({
         let store = store.clone();
         async move {
@@ -532,10 +533,7 @@ pub(super) async fn another_connection_wins_the_race_and_the_update_is_stale(fix
     while store.writer().reading().queued_rows > 0 {
         tokio::task::yield_now().await;
     }
-    other
-        .execute_unprepared("update instance_info set status = 10 where instance_id = 1; commit")
-        .await
-        .unwrap();
+    other.execute_unprepared("commit").await.unwrap();
     assert_eq!(late.await.unwrap(), [WriteOutcome::Stale]);
     let state = store.instance(InstanceId(1)).await.unwrap().state;
     assert_eq!(state.status, InstanceStatus::Stopped);
@@ -613,7 +611,7 @@ pub(super) async fn the_log_does_not_grow_without_end(fixture: Fixture) {
         apply(&fixture.store, rows).await;
     }
     // 40,000 rows are some 10,000 pages of table and indexes, written many times over.
-    let log = std::fs::metadata(fixture.path.with_extension("db-wal"))
+    let log = std::fs::metadata(fixture.path().with_extension("db-wal"))
         .unwrap()
         .len();
     assert!(log < 200 << 20, "the log has {} MiB", log >> 20);

@@ -161,9 +161,11 @@ pub(super) fn check(job: &JobDefinition) -> Result<(), Error> {
 /// Inserts the job; `id` is ignored.
 pub(super) async fn insert(sql: &Sql, job: &JobDefinition) -> Result<JobId, Error> {
     let mut values = values(job, "");
-    let marks = vec!["?"; values.len() + 1].join(", ");
     values.push(date_text(job.created_at).into());
-    let text = format!("insert into {{job_info}} ({WRITTEN}, gmt_create) values ({marks})");
+    let columns = format!("{WRITTEN}, gmt_create");
+    let marks: Vec<&str> = columns.split(',').map(mark).collect();
+    let marks = marks.join(", ");
+    let text = format!("insert into {{job_info}} ({columns}) values ({marks})");
     Ok(JobId(sql.insert(&text, values).await?))
 }
 
@@ -179,7 +181,7 @@ pub(super) async fn update(sql: &Sql, job: &JobDefinition) -> Result<(), Error> 
     let former = Columns::of(&former).text()?;
     let columns: Vec<String> = WRITTEN
         .split(',')
-        .map(|column| format!("{} = ?", column.trim()))
+        .map(|column| format!("{} = {}", column.trim(), mark(column)))
         .collect();
     let mut values = values(job, &former);
     values.push(job.id.0.into());
@@ -188,6 +190,15 @@ pub(super) async fn update(sql: &Sql, job: &JobDefinition) -> Result<(), Error> 
         columns.join(", ")
     );
     sql.execute(&text, values).await.map(drop)
+}
+
+/// The placeholder of a column.
+fn mark(column: &str) -> &'static str {
+    if column.trim().starts_with("gmt_") {
+        "{date}"
+    } else {
+        "?"
+    }
 }
 
 fn values(job: &JobDefinition, former_log_config: &str) -> Vec<Value> {

@@ -4,8 +4,10 @@
 
 use sea_orm_migration::prelude::*;
 
-use super::Names;
-use super::table::{Index, Kind, Table, add_columns, index, nullable, required, unique};
+use super::table::{
+    Index, Kind, Table, add_columns, create_index, index, nullable, required, unique,
+};
+use super::{Names, adoption};
 use Kind::{Int, Long, Name, Text};
 
 const JOB_COLUMNS: &[(&str, Kind)] = &[
@@ -147,6 +149,31 @@ const TABLES: &[Table] = &[
     },
 ];
 
+/// The last batch that each server committed: after a lost connection it tells what became of it.
+const COMMIT: Table = Table {
+    name: "pj_commit",
+    columns: &[
+        required("node_id", Name),
+        required("epoch", Long),
+        required("mark", Long),
+    ],
+    indexes: &[unique("pj_uidx_commit", &["node_id"])],
+};
+
+pub(super) async fn add_commit_marks(
+    manager: &SchemaManager<'_>,
+    names: &Names,
+) -> Result<(), DbErr> {
+    COMMIT.create(manager, names).await?;
+    let (meta, turn) = (names.text("pj_meta"), crate::store::meta::TURN);
+    let text = format!(
+        "insert into {meta} (name, value) select '{turn}', '' from (select 1 as one) d \
+         where not exists (select 1 from {meta} where name = '{turn}')"
+    );
+    let connection = manager.get_connection();
+    connection.execute_unprepared(&text).await.map(drop)
+}
+
 pub(super) async fn create(manager: &SchemaManager<'_>, names: &Names) -> Result<(), DbErr> {
     add_columns(manager, names, "app_info", &[("pj_created_at", Long)]).await?;
     add_columns(manager, names, "job_info", JOB_COLUMNS).await?;
@@ -155,17 +182,22 @@ pub(super) async fn create(manager: &SchemaManager<'_>, names: &Names) -> Result
         table.create(manager, names).await?;
     }
     create_guard(manager, names).await?;
-    for index in instance_indexes(names) {
-        manager.create_index(index).await?;
+    let has_doubles = adoption::has_double_instances(manager, names).await?;
+    if has_doubles {
+        tracing::warn!(
+            "instance_info has rows with the same instance_id: its index can not be unique, and of \
+             such rows any one may be shown"
+        );
+    }
+    for (name, index) in instance_indexes(names, !has_doubles) {
+        create_index(manager, names, "instance_info", name, index).await?;
     }
     let job_key = Index {
         name: "pj_uidx_job_key",
         columns: &["app_id", "pj_job_key"],
         unique: true,
     };
-    manager
-        .create_index(job_key.statement(names, "job_info"))
-        .await
+    job_key.create(manager, names, "job_info").await
 }
 
 /// The guard never holds a row: inserting one fails, and so does the transaction around it.
@@ -181,32 +213,36 @@ async fn create_guard(manager: &SchemaManager<'_>, names: &Names) -> Result<(), 
 
 /// Live rows are found by a partial index, so that a finished row costs no index work any more;
 /// pages of history follow the row id, which every index of SQLite ends with.
-fn instance_indexes(names: &Names) -> Vec<IndexCreateStatement> {
+fn instance_indexes(
+    names: &Names,
+    is_id_unique: bool,
+) -> Vec<(&'static str, IndexCreateStatement)> {
     let of = |name: &'static str, columns: &'static [&'static str], unique: bool| {
-        Index {
+        let statement = Index {
             name,
             columns,
             unique,
         }
-        .statement(names, "instance_info")
+        .statement(names, "instance_info");
+        (name, statement)
     };
-    let mut trigger = of(
+    let (trigger_name, mut trigger) = of(
         "pj_uidx_instance_trigger",
         &["job_id", "pj_trigger_key"],
         true,
     );
-    let mut open = of("pj_idx_instance_open", &["app_id", "job_id"], false);
-    let mut workflow = of("pj_idx_instance_workflow", &["wf_instance_id"], false);
+    let (open_name, mut open) = of("pj_idx_instance_open", &["app_id", "job_id"], false);
+    let (workflow_name, mut workflow) = of("pj_idx_instance_workflow", &["wf_instance_id"], false);
     if names.has_partial_indexes() {
         trigger.and_where(Expr::col("pj_trigger_key").is_not_null());
         open.and_where(Expr::col("status").lt(4));
         workflow.and_where(Expr::col("wf_instance_id").is_not_null());
     }
     vec![
-        of("pj_uidx_instance", &["instance_id"], true),
-        trigger,
-        open,
-        workflow,
+        of("pj_uidx_instance", &["instance_id"], is_id_unique),
+        (trigger_name, trigger),
+        (open_name, open),
+        (workflow_name, workflow),
         of(
             "pj_idx_instance_app",
             names.by_row_id(&["app_id"], &["app_id", "id"]),

@@ -3,17 +3,29 @@
 //! An adopted database has them already; what is there is left as it is. The three indexes of
 //! `instance_info` are not made on a fresh database: ours take their place (see `own.rs`).
 
+use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
 
-use super::Names;
 use super::table::{Kind, Table, index, nullable, required, unique};
+use super::{Names, adoption};
 use Kind::{Date, Double, Flag, Int, Long, Name, Text};
 
 pub(super) async fn create(manager: &SchemaManager<'_>, names: &Names) -> Result<(), DbErr> {
+    if names.backend == DbBackend::Postgres {
+        adoption::make_sequence(manager, names).await?;
+    }
     for table in TABLES {
         table.create(manager, names).await?;
     }
+    if names.backend == DbBackend::Postgres {
+        adoption::default_ids(manager, names).await?;
+    }
     Ok(())
+}
+
+/// The names of the tables, without a prefix.
+pub(super) fn table_names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|table| table.name)
 }
 
 const TABLES: &[Table] = &[

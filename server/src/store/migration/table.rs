@@ -1,5 +1,6 @@
 //! Tables and columns as data, and the builders that make schema statements of them.
 
+use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
 
 use super::Names;
@@ -74,15 +75,24 @@ pub(super) const fn index(name: &'static str, columns: &'static [&'static str]) 
 }
 
 impl Column {
-    pub(super) fn definition(&self) -> ColumnDef {
+    /// The column, with the type that the reference gives it on this database.
+    pub(super) fn definition(&self, names: &Names) -> ColumnDef {
         let mut column = ColumnDef::new(self.name);
+        let is_mysql = names.backend == DbBackend::MySql;
         match self.kind {
+            // Names of ours are compared exactly; the reference's compare as the database does.
+            Kind::Name if is_mysql && names.is_own(self.name) => {
+                column.custom("varchar(255) character set utf8mb4 collate utf8mb4_bin")
+            }
             Kind::Name => column.string_len(255),
+            Kind::Text if is_mysql => column.custom("longtext"),
             Kind::Text => column.text(),
             Kind::Long => column.big_integer(),
             Kind::Int => column.integer(),
             Kind::Double => column.double(),
+            Kind::Flag if is_mysql => column.custom("bit(1)"),
             Kind::Flag => column.boolean(),
+            Kind::Date if names.has_fractions => column.custom("datetime(6)"),
             Kind::Date => column.date_time(),
         };
         if self.required {
@@ -93,35 +103,66 @@ impl Column {
 }
 
 impl Table {
-    /// Makes the table and its indexes, unless they exist.
+    /// Makes the table and its indexes, unless the table exists.
     pub(super) async fn create(
         &self,
         manager: &SchemaManager<'_>,
         names: &Names,
     ) -> Result<(), DbErr> {
+        let is_adopted = manager.has_table(names.text(self.name)).await?;
         let mut table = sea_query::Table::create();
         table.table(names.table(self.name)).if_not_exists();
-        table.col(
-            ColumnDef::new("id")
-                .big_integer()
-                .not_null()
-                .auto_increment()
-                .primary_key(),
-        );
+        table.col(names.id_column());
         for column in self.columns {
-            table.col(column.definition());
+            table.col(column.definition(names));
+        }
+        if names.backend == DbBackend::MySql {
+            table.engine("InnoDB").character_set("utf8mb4");
+            if self.name.starts_with("pj_") {
+                table.collate("utf8mb4_bin");
+            }
         }
         manager.create_table(table).await?;
+        if is_adopted && !self.name.starts_with("pj_") {
+            return Ok(());
+        }
         for index in self.indexes {
-            manager
-                .create_index(index.statement(names, self.name))
-                .await?;
+            index.create(manager, names, self.name).await?;
         }
         Ok(())
     }
 }
 
 impl Index {
+    /// Makes the index, unless there is one of that name.
+    pub(super) async fn create(
+        &self,
+        manager: &SchemaManager<'_>,
+        names: &Names,
+        table: &str,
+    ) -> Result<(), DbErr> {
+        let is_constraint = self.unique && !self.name.starts_with("pj_");
+        if names.backend == DbBackend::Postgres && is_constraint {
+            // As the reference makes it: a constraint with an index of its name.
+            let (table, name) = (names.text(table), names.index(self.name));
+            let columns = self.columns.join(", ");
+            let text = format!("alter table {table} add constraint {name} unique ({columns})");
+            return manager
+                .get_connection()
+                .execute_unprepared(&text)
+                .await
+                .map(drop);
+        }
+        create_index(
+            manager,
+            names,
+            table,
+            self.name,
+            self.statement(names, table),
+        )
+        .await
+    }
+
     pub(super) fn statement(&self, names: &Names, table: &str) -> IndexCreateStatement {
         let mut index = sea_query::Index::create();
         index
@@ -136,6 +177,25 @@ impl Index {
         }
         index
     }
+}
+
+/// Makes an index, unless the table has one of that name.
+pub(super) async fn create_index(
+    manager: &SchemaManager<'_>,
+    names: &Names,
+    table: &str,
+    name: &str,
+    statement: IndexCreateStatement,
+) -> Result<(), DbErr> {
+    // MySQL knows no "if not exists" here.
+    if names.backend == DbBackend::MySql
+        && manager
+            .has_index(names.text(table), names.index(name))
+            .await?
+    {
+        return Ok(());
+    }
+    manager.create_index(statement).await
 }
 
 /// Adds nullable columns to a table, unless they exist.
@@ -153,7 +213,7 @@ pub(super) async fn add_columns(
         let mut change = sea_query::Table::alter();
         change
             .table(names.table(table))
-            .add_column(column.definition());
+            .add_column(column.definition(names));
         manager.alter_table(change).await?;
     }
     Ok(())

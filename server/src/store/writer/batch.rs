@@ -17,8 +17,8 @@ enum Written {
 }
 
 impl Written {
-    fn by_insert(instance: &Instance) -> Self {
-        if is_born_with_more(&instance.state) {
+    fn by_insert(instance: &Instance, follow_up: bool) -> Self {
+        if !follow_up || is_born_with_more(&instance.state) {
             Self::Updated
         } else {
             Self::Inserted
@@ -39,6 +39,8 @@ pub(super) struct Batch {
     sinks: Vec<Arc<dyn CommitSink>>,
     pub(super) entries: Vec<Entry>,
     instances: HashMap<InstanceId, Written>,
+    /// Whether an instance may be inserted and updated by the same batch.
+    follow_up: bool,
     jobs: HashSet<JobId>,
     rows: usize,
 }
@@ -52,6 +54,13 @@ pub(super) fn row_weight(op: &WriteOp) -> usize {
 }
 
 impl Batch {
+    pub(super) fn new(follow_up: bool) -> Self {
+        Self {
+            follow_up,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
@@ -88,18 +97,21 @@ impl Batch {
         self.rows += row_weight(&op);
         match &op {
             WriteOp::Insert(instance) => {
-                self.instances
-                    .insert(instance.instance_id, Written::by_insert(instance));
+                self.instances.insert(
+                    instance.instance_id,
+                    Written::by_insert(instance, self.follow_up),
+                );
             }
             WriteOp::Update(update) => {
                 self.instances.insert(update.instance_id, Written::Updated);
             }
             WriteOp::Trigger(trigger) => {
                 self.jobs.insert(trigger.job_id);
+                let follow_up = self.follow_up;
                 let inserted = trigger
                     .instances
                     .iter()
-                    .map(|new| (new.instance_id, Written::by_insert(new)));
+                    .map(|new| (new.instance_id, Written::by_insert(new, follow_up)));
                 self.instances.extend(inserted);
             }
         }

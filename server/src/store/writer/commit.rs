@@ -1,121 +1,129 @@
-//! Carrying out a batch: one round trip when all goes well, bisection when something does not.
+//! Carrying out a batch: at once when all goes well, again when another transaction was in the way or
+//! the connection was lost, in halves when some of its writes can not be applied.
 //!
-//! Isolation: the transaction takes the write lock at once, so the fence and the expected states
-//! are checked against what no one else can change before the commit.
+//! Isolation: on SQLite the transaction takes the write lock at once. On the other databases it locks
+//! the assignment rows of its applications, so that no other server takes them over before its end,
+//! and every row that it changes is compared with what was expected.
 
-use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::time::Duration;
 
 use powerjob_common::fail_point;
-use powerjob_common::time::Clock;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, Value};
+use powerjob_common::time::{Clock, monotonic_now};
 
-use super::batch::{Batch, Entry};
-use super::encode::Parameters;
-use super::statements::{BEGIN, COMMIT, ROLLBACK, Statements, UNDO_PART};
-use crate::store::error::{Fault, classify};
+use super::batch::Batch;
+use super::engine::{Engine, Failure, Frame};
+use crate::store::error::Fault;
 use crate::store::fence::{Fence, FenceCell};
 use crate::store::write::{WriteOp, WriteOutcome};
 
+/// How often a transaction that met another one is tried again.
+const COLLISIONS: u32 = 20;
+/// How long a lost database is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The pause between two tries to reach it.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Applies batches on the writing connection.
 pub(super) struct Committer {
-    pub(super) connection: DatabaseConnection,
-    pub(super) backend: DbBackend,
-    pub(super) statements: Statements,
+    pub(super) engine: Engine,
     pub(super) fence: Arc<FenceCell>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) marks: AtomicI64,
+}
+
+/// What is left to do with a batch.
+enum Step {
+    Whole,
+    Halves,
 }
 
 impl Committer {
     /// Applies a batch; afterwards each of its writes has an outcome.
     pub(super) async fn apply(&self, batch: &mut Batch) {
         let fence = self.fence.get();
-        refuse_foreign(batch, fence.as_deref());
-        let whole = 0..batch.entries.len();
-        let values = self.values(&batch.entries[whole.clone()], fence.as_deref());
+        let frame = Frame {
+            fence: fence.as_deref(),
+            now: self.clock.now(),
+            mark: self.marks.fetch_add(1, Relaxed) + 1,
+        };
+        refuse_foreign(batch, frame.fence);
         fail_point::hit("store::before_commit");
-        match self.run(&self.statements.transaction, values).await {
-            Ok(()) => batch.settle(&WriteOutcome::Applied),
-            Err(error) => {
-                self.roll_back().await;
-                match classify(&error) {
-                    Fault::Database => batch.settle(&failed(&error)),
-                    _ => self.isolate(batch, fence.as_deref()).await,
+        if let Err(failure) = self.carry_out(batch, frame).await {
+            for entry in &mut batch.entries {
+                if matches!(entry.outcome, None | Some(WriteOutcome::Applied)) {
+                    entry.outcome = Some(WriteOutcome::Failed(failure.text.clone()));
                 }
             }
         }
         fail_point::hit("store::after_commit");
     }
 
-    /// Finds the guilty ones by halving, inside one transaction, so that the others are applied.
-    async fn isolate(&self, batch: &mut Batch, fence: Option<&Fence>) {
-        if let Err(error) = self.try_isolate(batch, fence).await {
-            self.roll_back().await;
-            for entry in &mut batch.entries {
-                if matches!(entry.outcome, None | Some(WriteOutcome::Applied)) {
-                    entry.outcome = Some(failed(&error));
+    async fn carry_out(&self, batch: &mut Batch, frame: Frame<'_>) -> Result<(), Failure> {
+        let (mut step, mut collisions) = (Step::Whole, 0);
+        let refused: Vec<bool> = batch
+            .entries
+            .iter()
+            .map(|entry| entry.outcome.is_some())
+            .collect();
+        loop {
+            let result = match step {
+                Step::Whole => self.engine.apply(&batch.entries, frame).await,
+                Step::Halves => self.engine.isolate(&mut batch.entries, frame).await,
+            };
+            let Err(failure) = result else {
+                batch.settle(&WriteOutcome::Applied);
+                return Ok(());
+            };
+            match failure.fault {
+                Fault::Duplicate | Fault::Constraint | Fault::Value => step = Step::Halves,
+                Fault::Collision if collisions < COLLISIONS => {
+                    collisions += 1;
+                    forget_outcomes(batch, &refused);
+                }
+                Fault::Lost => {
+                    // The outcomes of halves count only if they were committed.
+                    if self.was_committed(frame, &failure).await? {
+                        batch.settle(&WriteOutcome::Applied);
+                        return Ok(());
+                    }
+                    forget_outcomes(batch, &refused);
+                }
+                Fault::Collision | Fault::Database => return Err(failure),
+            }
+        }
+    }
+
+    /// Waits until the database can be asked what became of a batch.
+    async fn was_committed(&self, frame: Frame<'_>, failure: &Failure) -> Result<bool, Failure> {
+        tracing::warn!(error = failure.text, "lost the database; waiting for it");
+        let begun = monotonic_now();
+        loop {
+            match self.engine.is_committed(frame).await {
+                None => return Err(failure.clone()),
+                Some(Ok(committed)) => {
+                    tracing::info!(committed, "the database is back");
+                    return Ok(committed);
+                }
+                Some(Err(again)) => {
+                    let is_lost = matches!(again.fault, Fault::Lost | Fault::Collision);
+                    if !is_lost || monotonic_now().saturating_sub(begun) > PATIENCE {
+                        return Err(again);
+                    }
+                    tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
-
-    async fn try_isolate(&self, batch: &mut Batch, fence: Option<&Fence>) -> Result<(), DbErr> {
-        self.run(BEGIN, Vec::new()).await?;
-        // The first half is taken first: writes about one instance keep their order.
-        let mut open = halves(0..batch.entries.len());
-        while let Some(range) = open.pop() {
-            let values = self.values(&batch.entries[range.clone()], fence);
-            let result = self.run(&self.statements.part, values).await;
-            let entries = &mut batch.entries[range.clone()];
-            let Err(error) = result else {
-                mark_applied(entries);
-                continue;
-            };
-            let fault = classify(&error);
-            if fault == Fault::Database {
-                return Err(error);
-            }
-            self.run(UNDO_PART, Vec::new()).await?;
-            match entries {
-                [entry] => entry.outcome = Some(verdict(fault, &error)),
-                _ => open.extend(halves(range)),
-            }
-        }
-        self.run(COMMIT, Vec::new()).await
-    }
-
-    fn values(&self, entries: &[Entry], fence: Option<&Fence>) -> Vec<Value> {
-        let mut parameters = Parameters::default();
-        for entry in entries.iter().filter(|entry| entry.outcome.is_none()) {
-            parameters.add(&entry.op);
-        }
-        parameters.values(fence, self.clock.now())
-    }
-
-    async fn run(&self, text: &str, values: Vec<Value>) -> Result<(), DbErr> {
-        let statement = Statement::from_sql_and_values(self.backend, text, values);
-        self.connection.execute_raw(statement).await.map(drop)
-    }
-
-    /// Some errors (a full disk) end the transaction by themselves; then there is none to end.
-    async fn roll_back(&self) {
-        if let Err(error) = self.run(ROLLBACK, Vec::new()).await {
-            tracing::debug!(%error, "there was nothing to roll back");
-        }
-    }
 }
 
-fn halves(range: Range<usize>) -> Vec<Range<usize>> {
-    if range.len() < 2 {
-        return vec![range];
-    }
-    let middle = range.start + range.len() / 2;
-    vec![middle..range.end, range.start..middle]
-}
-
-fn mark_applied(entries: &mut [Entry]) {
-    for entry in entries.iter_mut().filter(|entry| entry.outcome.is_none()) {
-        entry.outcome = Some(WriteOutcome::Applied);
+/// What was found out about a batch does not count, because it was undone.
+fn forget_outcomes(batch: &mut Batch, refused: &[bool]) {
+    for (entry, refused) in batch.entries.iter_mut().zip(refused) {
+        if !refused {
+            entry.outcome = None;
+        }
     }
 }
 
@@ -132,19 +140,4 @@ fn refuse_foreign(batch: &mut Batch, fence: Option<&Fence>) {
             entry.outcome = Some(WriteOutcome::Fenced);
         }
     }
-}
-
-/// What the failure of a single write means; the guards are told apart by their columns.
-fn verdict(fault: Fault, error: &DbErr) -> WriteOutcome {
-    let text = error.to_string();
-    match fault {
-        Fault::Duplicate => WriteOutcome::Duplicate,
-        Fault::Constraint if text.contains("stale") => WriteOutcome::Stale,
-        Fault::Constraint if text.contains("fenced") => WriteOutcome::Fenced,
-        _ => WriteOutcome::Failed(text),
-    }
-}
-
-fn failed(error: &DbErr) -> WriteOutcome {
-    WriteOutcome::Failed(error.to_string())
 }

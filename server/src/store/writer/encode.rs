@@ -1,10 +1,13 @@
-//! Rows as JSON arrays, in the order that `statements.rs` reads them.
+//! Rows as JSON arrays, in the order in which the statements of SQLite and MySQL read them.
+
+use std::borrow::Cow;
 
 use powerjob_common::id::{AppId, InstanceId};
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 use sea_orm::Value;
 
+use super::batch::Entry;
 use crate::domain::instance::{Instance, InstanceState, Trigger};
 use crate::store::fence::Fence;
 use crate::store::sql::date_text;
@@ -18,16 +21,25 @@ pub(in crate::store) const KIND_WORKFLOW: i64 = 3;
 /// The parameters of one transaction or part.
 #[derive(Debug, Default)]
 pub(super) struct Parameters {
-    inserts: Rows,
-    updates: Rows,
-    released: Rows,
-    triggers: Rows,
-    attempts: Rows,
+    pub(super) inserts: Rows,
+    pub(super) updates: Rows,
+    pub(super) released: Rows,
+    pub(super) triggers: Rows,
+    pub(super) attempts: Rows,
     apps: Vec<i64>,
 }
 
 impl Parameters {
-    pub(super) fn add(&mut self, op: &WriteOp) {
+    /// The parameters of the writes that have no outcome yet.
+    pub(super) fn of(entries: &[Entry]) -> Self {
+        let mut parameters = Self::default();
+        for entry in entries.iter().filter(|entry| entry.outcome.is_none()) {
+            parameters.add(&entry.op);
+        }
+        parameters
+    }
+
+    fn add(&mut self, op: &WriteOp) {
         match op {
             WriteOp::Insert(instance) => self.add_instance(instance),
             WriteOp::Update(update) => self.add_update(update),
@@ -44,11 +56,7 @@ impl Parameters {
 
     fn add_instance(&mut self, instance: &Instance) {
         self.add_app(instance.app_id.0);
-        let (kind, nominal, workflow) = match instance.trigger {
-            Trigger::Schedule { nominal } => (KIND_SCHEDULE, Some(nominal.0), None),
-            Trigger::Api => (KIND_API, None, None),
-            Trigger::Workflow { wf_instance_id } => (KIND_WORKFLOW, None, Some(wf_instance_id)),
-        };
+        let (kind, nominal, workflow) = trigger_columns(instance.trigger);
         let row = &mut self.inserts;
         row.begin();
         row.number(instance.instance_id.0);
@@ -114,20 +122,13 @@ impl Parameters {
         }
     }
 
-    /// The values in the order of the placeholders.
+    /// The values in the order of the placeholders of SQLite's text.
     pub(super) fn values(self, fence: Option<&Fence>, now: UnixMillis) -> Vec<Value> {
         let (node, epoch) = match fence {
             Some(fence) => (Some(fence.node_id.clone()), fence.server_epoch),
             None => (None, 0),
         };
-        let mut assignments = Rows::default();
-        for app in fence.map_or(&[][..], |_| &self.apps[..]) {
-            let held = fence.and_then(|fence| fence.apps.get(&AppId(*app)));
-            assignments.begin();
-            assignments.number(*app);
-            assignments.optional(held.copied());
-            assignments.end();
-        }
+        let assignments = self.assignments(fence);
         let (updates, triggers) = (self.updates.count, self.triggers.count);
         let date = date_text(now);
         vec![
@@ -153,6 +154,37 @@ impl Parameters {
             self.attempts.value(),
         ]
     }
+
+    /// Application and epoch of each assignment that the writes rely on.
+    pub(super) fn assignments(&self, fence: Option<&Fence>) -> Rows {
+        let mut assignments = Rows::default();
+        for app in fence.map_or(&[][..], |_| &self.apps[..]) {
+            let held = fence.and_then(|fence| fence.apps.get(&AppId(*app)));
+            assignments.begin();
+            assignments.number(*app);
+            assignments.optional(held.copied());
+            assignments.end();
+        }
+        assignments
+    }
+}
+
+/// Kind, trigger key and workflow instance of what made an instance.
+pub(super) fn trigger_columns(trigger: Trigger) -> (i64, Option<i64>, Option<i64>) {
+    match trigger {
+        Trigger::Schedule { nominal } => (KIND_SCHEDULE, Some(nominal.0), None),
+        Trigger::Api => (KIND_API, None, None),
+        Trigger::Workflow { wf_instance_id } => (KIND_WORKFLOW, None, Some(wf_instance_id)),
+    }
+}
+
+/// NUL can not be stored by every database; it becomes the replacement character.
+pub(super) fn plain_text(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Whether a new instance has more than the insert writes; then an update follows it.
@@ -175,9 +207,9 @@ pub(super) fn is_born_with_more(state: &InstanceState) -> bool {
 
 /// A JSON array of rows.
 #[derive(Debug, Default)]
-struct Rows {
+pub(super) struct Rows {
     text: Vec<u8>,
-    count: i64,
+    pub(super) count: i64,
     in_row: bool,
 }
 
@@ -233,15 +265,10 @@ impl Rows {
         self.text.extend_from_slice(b"null");
     }
 
-    /// NUL can not be stored by every database; it becomes the replacement character.
     fn optional_text(&mut self, text: Option<&str>) {
         let Some(text) = text else { return self.null() };
         self.separate();
-        if text.contains('\0') {
-            self.json(&text.replace('\0', "\u{fffd}"));
-        } else {
-            self.json(text);
-        }
+        self.json(&*plain_text(text));
     }
 
     /// The fields of a state that an instance may have when it is made.
@@ -281,11 +308,14 @@ impl Rows {
         }
     }
 
-    fn value(mut self) -> Value {
+    fn value(self) -> Value {
+        self.json_text().into()
+    }
+
+    /// The rows as JSON.
+    pub(super) fn json_text(mut self) -> String {
         self.text
             .extend_from_slice(if self.count == 0 { b"[]" } else { b"]" });
-        String::from_utf8(self.text)
-            .expect("JSON text is UTF-8")
-            .into()
+        String::from_utf8(self.text).expect("JSON text is UTF-8")
     }
 }

@@ -8,11 +8,13 @@
 //! 4. A failed transaction harms only the writes that caused it, and never ends the writer.
 
 mod batch;
-mod checkpoint;
 mod commit;
 mod encode;
+mod engine;
+mod mysql;
+mod postgres;
 mod queue;
-mod statements;
+mod sqlite;
 mod stats;
 mod task;
 
@@ -22,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use powerjob_common::time::Clock;
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
 use tokio::runtime::Handle;
@@ -52,7 +54,7 @@ pub struct Writer {
 /// What a writer is made of.
 pub(super) struct WriterParts {
     pub(super) writing: DatabaseConnection,
-    pub(super) checkpointing: DatabaseConnection,
+    pub(super) checkpointing: Option<DatabaseConnection>,
     pub(super) dialect: Arc<Dialect>,
     pub(super) fence: Arc<FenceCell>,
     pub(super) clock: Arc<dyn Clock>,
@@ -62,7 +64,9 @@ pub(super) struct WriterParts {
 impl Writer {
     /// Starts the writer's tasks on `runtime`.
     pub(super) fn start(parts: WriterParts, runtime: &Handle) -> Self {
-        let queue = Arc::new(Queue::new(parts.queue_rows));
+        // PostgreSQL's one statement sees none of its own rows.
+        let follow_up = parts.dialect.backend() != DbBackend::Postgres;
+        let queue = Arc::new(Queue::new(parts.queue_rows, follow_up));
         let stats = Arc::new(WriterStats::default());
         let dialect = Arc::clone(&parts.dialect);
         let tasks = task::start(parts, Arc::clone(&queue), Arc::clone(&stats), runtime);
@@ -180,7 +184,11 @@ where
         ..Default::default()
     };
     let transaction = Arc::new(connection.begin_with_options(options).await?);
-    let result = work(Sql::in_transaction(Arc::clone(&transaction), dialect)).await;
+    let sql = Sql::in_transaction(Arc::clone(&transaction), dialect);
+    let result = match sql.take_turn().await {
+        Ok(()) => work(sql).await,
+        Err(error) => Err(error),
+    };
     let transaction: DatabaseTransaction = Arc::into_inner(transaction)
         .ok_or_else(|| Error::Unavailable("a transaction was kept beyond its end".to_owned()))?;
     match result {

@@ -54,6 +54,8 @@ pub(super) struct Queue {
     rows: AtomicUsize,
     refused: AtomicU64,
     capacity: usize,
+    /// Whether an instance may be inserted and updated by the same commit.
+    follow_up: bool,
     arrived: Notify,
 }
 
@@ -64,12 +66,13 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, follow_up: bool) -> Self {
         Self {
             lanes: Mutex::default(),
             rows: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
             capacity,
+            follow_up,
             arrived: Notify::new(),
         }
     }
@@ -152,7 +155,7 @@ impl Queue {
         if nothing_hot {
             return if lanes.closed { Work::End } else { Work::Idle };
         }
-        let mut batch = Batch::default();
+        let mut batch = Batch::new(self.follow_up);
         fill(&mut batch, &mut lanes.express, EXPRESS_ROWS);
         fill(&mut batch, &mut lanes.bulk, BULK_ROWS);
         self.rows.fetch_sub(batch.rows(), Relaxed);

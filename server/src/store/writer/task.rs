@@ -1,6 +1,7 @@
 //! The writer's life: takes work, carries it out, tells those who wait.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use powerjob_common::time::monotonic_now;
 use sea_orm::DatabaseConnection;
@@ -9,10 +10,10 @@ use tokio::task::JoinHandle;
 
 use super::WriterParts;
 use super::batch::Batch;
-use super::checkpoint::Checkpoints;
 use super::commit::Committer;
+use super::engine::Engine;
 use super::queue::{Queue, Work};
-use super::statements::Statements;
+use super::sqlite::checkpoint::Checkpoints;
 use super::stats::WriterStats;
 
 pub(super) fn start(
@@ -23,29 +24,30 @@ pub(super) fn start(
 ) -> Vec<JoinHandle<()>> {
     let checkpoints = Arc::new(Checkpoints::default());
     let committer = Committer {
-        connection: parts.writing,
-        backend: parts.dialect.backend(),
-        statements: Statements::new(&parts.dialect),
+        engine: Engine::new(parts.writing.clone(), &parts.dialect),
         fence: parts.fence,
         clock: parts.clock,
+        marks: AtomicI64::new(0),
     };
     let task = WriterTask {
         queue,
         stats,
         committer,
+        connection: parts.writing,
         checkpoints: Arc::clone(&checkpoints),
     };
-    let checkpointing: DatabaseConnection = parts.checkpointing;
-    vec![
-        runtime.spawn(task.run()),
-        runtime.spawn(async move { checkpoints.run(checkpointing).await }),
-    ]
+    let mut tasks = vec![runtime.spawn(task.run())];
+    if let Some(checkpointing) = parts.checkpointing {
+        tasks.push(runtime.spawn(async move { checkpoints.run(checkpointing).await }));
+    }
+    tasks
 }
 
 struct WriterTask {
     queue: Arc<Queue>,
     stats: Arc<WriterStats>,
     committer: Committer,
+    connection: DatabaseConnection,
     checkpoints: Arc<Checkpoints>,
 }
 
@@ -55,13 +57,13 @@ impl WriterTask {
             match self.queue.next() {
                 Work::Commit(batch) => self.commit(batch).await,
                 Work::Cold(job) => {
-                    job(self.committer.connection.clone()).await;
+                    job(self.connection.clone()).await;
                     self.checkpoints.committed(1);
                 }
                 Work::Idle => self.queue.arrived().await,
                 Work::End => break,
             }
-            self.checkpoints.help(&self.committer.connection).await;
+            self.checkpoints.help(&self.connection).await;
         }
         self.checkpoints.end();
     }

@@ -20,7 +20,7 @@ const CHECKPOINT: &str = "pragma wal_checkpoint(passive)";
 
 /// What writer and checkpointer tell each other.
 #[derive(Debug, Default)]
-pub(super) struct Checkpoints {
+pub(in crate::store::writer) struct Checkpoints {
     rows: AtomicUsize,
     commits: AtomicUsize,
     due: Notify,
@@ -30,7 +30,7 @@ pub(super) struct Checkpoints {
 
 impl Checkpoints {
     /// Counts a commit of the writer.
-    pub(super) fn committed(&self, rows: usize) {
+    pub(in crate::store::writer) fn committed(&self, rows: usize) {
         let rows = self.rows.fetch_add(rows, Relaxed) + rows;
         let commits = self.commits.fetch_add(1, Relaxed) + 1;
         if rows >= ROWS_BETWEEN || commits >= COMMITS_BETWEEN {
@@ -41,7 +41,7 @@ impl Checkpoints {
     }
 
     /// Moves the rest of the log, if the checkpointer asked for it. Runs between two commits.
-    pub(super) async fn help(&self, writing: &DatabaseConnection) {
+    pub(in crate::store::writer) async fn help(&self, writing: &DatabaseConnection) {
         if self.help_wanted.swap(false, Relaxed)
             && let Err(error) = checkpoint(writing).await
         {
@@ -50,13 +50,13 @@ impl Checkpoints {
     }
 
     /// Ends [`Self::run`].
-    pub(super) fn end(&self) {
+    pub(in crate::store::writer) fn end(&self) {
         self.ended.store(true, Relaxed);
         self.due.notify_one();
     }
 
     /// The checkpointer's life.
-    pub(super) async fn run(&self, connection: DatabaseConnection) {
+    pub(in crate::store::writer) async fn run(&self, connection: DatabaseConnection) {
         loop {
             self.due.notified().await;
             if self.ended.load(Relaxed) {

@@ -1,4 +1,4 @@
-//! Opening an SQLite database: its lock, its connections, and clear words when it can not be.
+//! An SQLite database: its lock, its connections, and clear words when it can not be opened.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -10,26 +10,24 @@ use sea_orm::sqlx::ConnectOptions;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqlxSqliteConnector};
+use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
 
-use super::Error;
+use super::{Purpose, connect_error};
+use crate::store::Error;
 
 /// Held for the life of the process: while it is, no other process has the database, and whoever
 /// had it before is dead.
 #[derive(Debug)]
-pub(super) struct DatabaseLock {
+pub(in crate::store) struct DatabaseLock {
     _file: File,
 }
 
-/// The path of `sqlite:<path>`.
+/// The path of what follows `sqlite:`.
 ///
 /// # Errors
-/// [`Error::Invalid`] for other databases and for memory: nothing there would survive.
-pub(super) fn sqlite_path(url: &str) -> Result<PathBuf, Error> {
-    let Some(path) = url.strip_prefix("sqlite:") else {
-        return Err(Error::invalid("url", "only sqlite:<path> is supported"));
-    };
-    let path = path.strip_prefix("//").unwrap_or(path);
+/// [`Error::Invalid`] for memory: nothing there would survive.
+pub(super) fn path(rest: &str) -> Result<PathBuf, Error> {
+    let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.is_empty() || path.starts_with(":memory:") {
         return Err(Error::invalid("url", "the database needs a file"));
     }
@@ -112,33 +110,18 @@ fn explain_io(error: &std::io::Error, path: &Path) -> Error {
     }
 }
 
-/// What a connection is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// The one connection that writes.
-    Write,
-    /// Reading, never in the writer's way.
-    Read { connections: u32 },
-    /// Moving pages from the log to the database.
-    Checkpoint,
-}
-
 /// A pool for a purpose; that for writing is connected at once, the others when they are needed.
 pub(super) async fn connect(path: &Path, purpose: Purpose) -> Result<DatabaseConnection, Error> {
     let options = sqlite_options(path, purpose);
     let pool = SqlitePoolOptions::new()
-        .max_connections(if let Purpose::Read { connections } = purpose {
-            connections
-        } else {
-            1
-        })
+        .max_connections(purpose.connections())
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(Duration::from_secs(30));
     let pool = match purpose {
         Purpose::Write => pool.connect_with(options).await.map_err(connect_error)?,
-        Purpose::Read { .. } | Purpose::Checkpoint => pool.connect_lazy_with(options),
+        _ => pool.connect_lazy_with(options),
     };
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
@@ -159,7 +142,7 @@ fn sqlite_options(path: &Path, purpose: Purpose) -> SqliteConnectOptions {
             .pragma("wal_autocheckpoint", "100000")
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory"),
-        Purpose::Read { .. } => options
+        Purpose::Read { .. } | Purpose::Lease => options
             .pragma("query_only", "on")
             .pragma("cache_size", "-16384"),
         Purpose::Checkpoint => options.pragma("wal_autocheckpoint", "0"),
@@ -170,10 +153,7 @@ fn thread_name(purpose: Purpose, id: u64) -> String {
     match purpose {
         Purpose::Write => "store-write".to_owned(),
         Purpose::Read { .. } => format!("store-read-{id}"),
+        Purpose::Lease => "store-lease".to_owned(),
         Purpose::Checkpoint => "store-checkpoint".to_owned(),
     }
-}
-
-fn connect_error(error: sea_orm::sqlx::Error) -> Error {
-    DbErr::Conn(RuntimeErr::SqlxError(std::sync::Arc::new(error))).into()
 }

@@ -1,0 +1,185 @@
+//! From a URL to connections: the only place that knows which database there is before the dialect
+//! does.
+
+mod mysql;
+mod postgres;
+mod sqlite;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx::mysql::MySqlConnectOptions;
+use sea_orm::sqlx::pool::PoolOptions;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::{Connection, Database};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr};
+
+use super::Error;
+pub(super) use sqlite::DatabaseLock;
+
+/// How long a statement may take before the database gives it up.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(30);
+/// How long a connection may sit in an open transaction: a server that froze there (SIGSTOP, a cut
+/// network) must not keep its rows locked while another takes over.
+const IDLE_TRANSACTION_LIMIT: Duration = Duration::from_millis(1_500);
+/// How long the first connection may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// A connection unused for longer is asked for a sign of life before it is used again.
+const STALE_AFTER: Duration = Duration::from_secs(2);
+
+/// A database that a URL names.
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    Sqlite(PathBuf),
+    Postgres(PgConnectOptions),
+    MySql(MySqlConnectOptions),
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The one connection that writes.
+    Write,
+    /// Reading, never in the writer's way.
+    Read { connections: u32 },
+    /// Renewing the lease, in nobody's way.
+    Lease,
+    /// Moving pages from the log to the database; SQLite only.
+    Checkpoint,
+}
+
+impl Purpose {
+    fn connections(self) -> u32 {
+        match self {
+            Self::Read { connections } => connections,
+            Self::Write | Self::Lease | Self::Checkpoint => 1,
+        }
+    }
+
+    /// The name by which the database lists the connection.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Write => "powerjob-write",
+            Self::Read { .. } => "powerjob-read",
+            Self::Lease => "powerjob-lease",
+            Self::Checkpoint => "powerjob-checkpoint",
+        }
+    }
+}
+
+impl Target {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] `url`; the text never holds the password.
+    pub(super) fn parse(url: &str) -> Result<Self, Error> {
+        let (scheme, rest) = url.split_once(':').unwrap_or_default();
+        match scheme {
+            "sqlite" => sqlite::path(rest).map(Self::Sqlite),
+            "postgres" | "postgresql" => postgres::options(url).map(Self::Postgres),
+            "mysql" | "mariadb" => mysql::options(url).map(Self::MySql),
+            _ => Err(Error::invalid(
+                "url",
+                "it must begin with sqlite:, postgres:// or mysql://",
+            )),
+        }
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite(_) => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+            Self::MySql(_) => DbBackend::MySql,
+        }
+    }
+
+    /// Keeps other processes away from a database that only one may have; `None` where several may.
+    pub(super) fn lock(&self) -> Result<Option<DatabaseLock>, Error> {
+        match self {
+            Self::Sqlite(path) => sqlite::lock(path).map(Some),
+            Self::Postgres(_) | Self::MySql(_) => Ok(None),
+        }
+    }
+
+    /// A pool for a purpose; that for writing is connected and checked at once, the others connect
+    /// when they are needed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Refused`], [`Error::Outdated`], [`Error::ReadOnly`], ... with
+    /// a text for whoever starts the server.
+    pub(super) async fn connect(&self, purpose: Purpose) -> Result<DatabaseConnection, Error> {
+        match self {
+            Self::Sqlite(path) => sqlite::connect(path, purpose).await,
+            Self::Postgres(options) => postgres::connect(options, purpose).await,
+            Self::MySql(options) => mysql::connect(options, purpose).await,
+        }
+    }
+}
+
+/// The settings of a pool over the network.
+fn pool<D: Database>(purpose: Purpose) -> PoolOptions<D> {
+    PoolOptions::<D>::new()
+        .max_connections(purpose.connections())
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(CONNECT_LIMIT)
+        .test_before_acquire(false)
+        .before_acquire(|connection: &mut D::Connection, unused| {
+            Box::pin(async move {
+                if unused.idle_for > STALE_AFTER {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+}
+
+fn connect_error(error: sea_orm::sqlx::Error) -> Error {
+    DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))).into()
+}
+
+/// The first connection's error, with the place it was for.
+fn no_connection(place: &str, error: sea_orm::sqlx::Error) -> Error {
+    match connect_error(error) {
+        Error::Unavailable(text) => Error::Unavailable(format!("{place}: {text}")),
+        Error::Refused(text) => Error::Refused(format!("{place}: {text}")),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_its_database() {
+        let backend = |url: &str| Target::parse(url).map(|target| target.backend());
+        assert_eq!(backend("sqlite:data/powerjob.db"), Ok(DbBackend::Sqlite));
+        assert_eq!(backend("postgres://me@host/db"), Ok(DbBackend::Postgres));
+        assert_eq!(backend("postgresql://me@host/db"), Ok(DbBackend::Postgres));
+        assert_eq!(backend("mysql://me@host/db"), Ok(DbBackend::MySql));
+        assert_eq!(backend("mariadb://me@host/db"), Ok(DbBackend::MySql));
+    }
+
+    #[test]
+    fn a_url_without_sense_is_refused_without_its_password() {
+        for url in [
+            "oracle://me:secret@host/db",
+            "postgres://me:secret@host:port/db",
+            "postgres://me:secret@host/",
+            "mysql://me:secret@host",
+            "mysql://me:secret@host/db?ssl-mode=maybe",
+            "sqlite::memory:",
+        ] {
+            let Err(error) = Target::parse(url) else {
+                panic!("{url} was taken");
+            };
+            assert!(
+                matches!(error, Error::Invalid { field: "url", .. }),
+                "{error:?}"
+            );
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+}

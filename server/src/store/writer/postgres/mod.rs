@@ -1,0 +1,85 @@
+//! PostgreSQL: a batch is one statement, and that a transaction by itself.
+
+mod columns;
+mod statement;
+
+use std::sync::Arc;
+
+use sea_orm::DatabaseConnection;
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgPool, Postgres, Transaction};
+
+use self::columns::Columns;
+use super::batch::Entry;
+use super::engine::{Failure, Frame, Parts, halve};
+use crate::store::dialect::Dialect;
+use crate::store::fence::Fence;
+
+pub(super) struct PostgresEngine {
+    pool: PgPool,
+    statement: Arc<str>,
+    marked: Arc<str>,
+}
+
+impl PostgresEngine {
+    pub(super) fn new(connection: &DatabaseConnection, dialect: &Dialect) -> Self {
+        let marked =
+            "select count(*) from {pj_commit} where node_id = ? and epoch = ? and mark = ?";
+        Self {
+            pool: connection.get_postgres_connection_pool().clone(),
+            statement: statement::text(dialect).into(),
+            marked: dialect.text(marked).into(),
+        }
+    }
+
+    pub(super) async fn apply(&self, entries: &[Entry], frame: Frame<'_>) -> Result<(), Failure> {
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.statement)));
+        let query = Columns::of(entries).bind(query, frame);
+        query.execute(&self.pool).await?;
+        Ok(())
+    }
+
+    pub(super) async fn isolate(
+        &self,
+        entries: &mut [Entry],
+        frame: Frame<'_>,
+    ) -> Result<(), Failure> {
+        let mut parts = PostgresParts {
+            transaction: self.pool.begin().await?,
+            statement: &self.statement,
+        };
+        halve(&mut parts, entries, frame).await?;
+        parts.transaction.commit().await?;
+        Ok(())
+    }
+
+    pub(super) async fn is_marked(&self, fence: &Fence, mark: i64) -> Result<bool, Failure> {
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(Arc::clone(&self.marked)))
+            .bind(&fence.node_id)
+            .bind(fence.server_epoch)
+            .bind(mark)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(count > 0)
+    }
+}
+
+struct PostgresParts<'a> {
+    transaction: Transaction<'static, Postgres>,
+    statement: &'a Arc<str>,
+}
+
+impl Parts for PostgresParts<'_> {
+    async fn part(&mut self, entries: &[Entry], frame: Frame<'_>) -> Result<(), Failure> {
+        let mut part = self.transaction.begin().await?;
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(self.statement)));
+        let query = Columns::of(entries).bind(query, frame);
+        match query.execute(&mut *part).await {
+            Ok(_) => part.commit().await?,
+            Err(error) => {
+                part.rollback().await?;
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+}
