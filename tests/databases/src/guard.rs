@@ -43,6 +43,7 @@ impl Guard {
             .args(command)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()?;
         let lifeline = shell.stdin.take();
         Ok(Self { shell, lifeline })

@@ -57,6 +57,15 @@ impl Purpose {
         }
     }
 
+    /// How long a connection may be waited for. The driver's pauses between its tries grow up to a fifth
+    /// of this: what must be back quickly after a restart of the database waits in short pieces.
+    fn patience(self) -> Duration {
+        match self {
+            Self::Write | Self::Lease => Duration::from_secs(2),
+            Self::Read { .. } | Self::Checkpoint => CONNECT_LIMIT,
+        }
+    }
+
     /// The name by which the database lists the connection.
     fn name(self) -> &'static str {
         match self {
@@ -123,7 +132,7 @@ fn pool<D: Database>(purpose: Purpose) -> PoolOptions<D> {
         .max_connections(purpose.connections())
         .idle_timeout(None)
         .max_lifetime(None)
-        .acquire_timeout(CONNECT_LIMIT)
+        .acquire_timeout(purpose.patience())
         .test_before_acquire(false)
         .before_acquire(|connection: &mut D::Connection, unused| {
             Box::pin(async move {

@@ -12,6 +12,7 @@ mod job;
 mod lease;
 mod open;
 mod race;
+mod restart;
 mod writer;
 
 use std::path::{Path, PathBuf};
