@@ -114,6 +114,42 @@ coded_enum!(
 );
 
 coded_enum!(
+    /// What becomes of trigger times that passed while no server could act on them.
+    MisfirePolicy {
+        /// Nothing: the schedule goes on with its next time.
+        Skip = 1 => "SKIP",
+        /// One run stands for all of them.
+        Once = 2 => "ONCE",
+        /// The last few of them run.
+        CatchUp = 3 => "CATCH_UP",
+    }
+);
+
+coded_enum!(
+    /// What becomes of a run that is due while as many runs of its job are out as are allowed.
+    OverlapPolicy {
+        /// It fails, as in the reference; without a limit it runs beside the others.
+        Allow = 1 => "ALLOW",
+        /// It is called off.
+        Skip = 2 => "SKIP",
+        /// It waits until one of them has ended.
+        Queue = 3 => "QUEUE",
+        /// It takes the place of the oldest of them, which is stopped.
+        Replace = 4 => "REPLACE",
+    }
+);
+
+coded_enum!(
+    /// How the wait before the next attempt of a failed run grows.
+    BackOffKind {
+        /// It stays as it is.
+        Fixed = 1 => "FIXED",
+        /// It is multiplied every time.
+        Exponential = 2 => "EXPONENTIAL",
+    }
+);
+
+coded_enum!(
     /// On how many workers an instance runs.
     ExecuteType {
         /// On one worker.

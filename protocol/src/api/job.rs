@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::id::Id;
 use super::instance::RunBar;
+use super::policy::{PolicyInput, RetryInput};
 use super::schedule::ScheduleInput;
 
 /// What a person defines about a job: body of `POST /v1/apps/{appId}/jobs` and `PUT /v1/jobs/{jobId}`.
@@ -33,6 +34,9 @@ pub struct JobInput {
     /// Parameters given to every run, at most 1 MiB.
     #[serde(default)]
     pub params: String,
+    /// What becomes of missed times and of runs that overlap.
+    #[serde(default)]
+    pub policy: PolicyInput,
     /// Whether its schedule runs.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -48,6 +52,9 @@ pub struct JobInput {
     /// Repetitions of a failed run.
     #[serde(default)]
     pub instance_retries: u32,
+    /// How long a failed run waits before it is repeated.
+    #[serde(default)]
+    pub retry: RetryInput,
     /// Repetitions of a failed task.
     #[serde(default)]
     pub task_retries: u32,

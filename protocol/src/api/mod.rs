@@ -10,6 +10,7 @@ pub mod inspection;
 pub mod instance;
 pub mod job;
 pub mod page;
+pub mod policy;
 pub mod problem;
 pub mod schedule;
 pub mod schema;

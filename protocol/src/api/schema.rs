@@ -1,7 +1,8 @@
 //! How the enums of `powerjob-common` look in the OpenAPI document: text with its accepted values.
 
 use powerjob_common::status::{
-    DispatchStrategy, ExecuteType, InstanceStatus, LogLevel, ProcessorType, TimeExpressionType,
+    BackOffKind, DispatchStrategy, ExecuteType, InstanceStatus, LogLevel, MisfirePolicy,
+    OverlapPolicy, ProcessorType, TimeExpressionType,
 };
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -40,4 +41,19 @@ pub fn dispatch_strategy() -> Object {
 /// What makes a job run.
 pub fn time_expression_type() -> Object {
     one_of(TimeExpressionType::ALL.iter().map(|value| value.name()))
+}
+
+/// What becomes of missed times.
+pub fn misfire_policy() -> Object {
+    one_of(MisfirePolicy::ALL.iter().map(|value| value.name()))
+}
+
+/// What becomes of runs that overlap.
+pub fn overlap_policy() -> Object {
+    one_of(OverlapPolicy::ALL.iter().map(|value| value.name()))
+}
+
+/// How waits grow.
+pub fn back_off_kind() -> Object {
+    one_of(BackOffKind::ALL.iter().map(|value| value.name()))
 }

@@ -8,6 +8,8 @@ use powerjob_common::time::UnixMillis;
 use powerjob_common::time_expression::Lifecycle;
 use serde::Serialize;
 
+use super::policy::{RetryPolicy, SchedulePolicy};
+
 /// A job as stored. Shared as `Arc<JobDefinition>`; a change makes a new value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobDefinition {
@@ -18,6 +20,7 @@ pub struct JobDefinition {
     pub name: String,
     pub description: String,
     pub schedule: ScheduleSpec,
+    pub policy: SchedulePolicy,
     pub execute_type: ExecuteType,
     pub processor_type: ProcessorType,
     pub processor: String,
@@ -29,6 +32,7 @@ pub struct JobDefinition {
     /// 0 = none.
     pub time_limit_ms: u64,
     pub instance_retries: u32,
+    pub retry: RetryPolicy,
     pub task_retries: u32,
     pub dispatch_strategy: DispatchStrategy,
     pub dispatch_config: String,
@@ -66,6 +70,7 @@ pub struct JobDraft {
     pub name: String,
     pub description: String,
     pub schedule: ScheduleSpec,
+    pub policy: SchedulePolicy,
     pub execute_type: ExecuteType,
     pub processor_type: ProcessorType,
     pub processor: String,
@@ -75,6 +80,7 @@ pub struct JobDraft {
     pub concurrency: u32,
     pub time_limit_ms: u64,
     pub instance_retries: u32,
+    pub retry: RetryPolicy,
     pub task_retries: u32,
     pub dispatch_strategy: DispatchStrategy,
     pub dispatch_config: String,
@@ -102,6 +108,7 @@ impl JobDraft {
             name: self.name,
             description: self.description,
             schedule: self.schedule,
+            policy: self.policy,
             execute_type: self.execute_type,
             processor_type: self.processor_type,
             processor: self.processor,
@@ -111,6 +118,7 @@ impl JobDraft {
             concurrency: self.concurrency,
             time_limit_ms: self.time_limit_ms,
             instance_retries: self.instance_retries,
+            retry: self.retry,
             task_retries: self.task_retries,
             dispatch_strategy: self.dispatch_strategy,
             dispatch_config: self.dispatch_config,

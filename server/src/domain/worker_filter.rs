@@ -141,6 +141,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::domain::job::ScheduleSpec;
+    use crate::domain::policy::{RetryPolicy, SchedulePolicy};
 
     pub(crate) fn job() -> JobDefinition {
         JobDefinition {
@@ -155,6 +156,7 @@ pub(crate) mod tests {
                 zone: None,
                 lifecycle: Lifecycle::ALWAYS,
             },
+            policy: SchedulePolicy::default(),
             execute_type: ExecuteType::Standalone,
             processor_type: ProcessorType::BuiltIn,
             processor: "demo.noop".to_owned(),
@@ -164,6 +166,7 @@ pub(crate) mod tests {
             concurrency: 5,
             time_limit_ms: 0,
             instance_retries: 0,
+            retry: RetryPolicy::default(),
             task_retries: 0,
             dispatch_strategy: DispatchStrategy::HealthFirst,
             dispatch_config: String::new(),

@@ -5,11 +5,12 @@ use powerjob_common::id::{AppId, JobId};
 use powerjob_common::status::{DispatchStrategy, ProcessorType, SwitchableStatus};
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::api::job::JobInput;
-use powerjob_protocol::api::problem::FieldError;
 
 use super::ServiceError;
-use super::schedules;
-use crate::domain::job::JobDraft;
+use super::mistakes::Mistakes;
+use super::{policies, schedules};
+use crate::domain::job::{JobDraft, ScheduleSpec};
+use crate::domain::policy::{RetryPolicy, SchedulePolicy};
 
 const MAX_NAME: usize = 255;
 const MAX_TEXT: usize = 255;
@@ -22,8 +23,6 @@ const MAX_RETRIES: u32 = 1_000;
 const MAX_INSTANCES: u32 = 1_000_000;
 /// A hundred years: longer is a mistake of units.
 const MAX_SPAN_MS: u64 = 100 * 366 * 24 * 3_600 * 1_000;
-/// Largest wish of processors or GiB.
-const MAX_WISH: f64 = 1_000_000.0;
 
 /// What a draft is made for.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +37,11 @@ pub(super) struct DraftContext {
 /// # Errors
 /// [`ServiceError::Invalid`] with all mistakes.
 pub(super) fn draft(input: JobInput, context: DraftContext) -> Result<JobDraft, ServiceError> {
-    let mut mistakes = Mistakes(Vec::new());
+    let mut mistakes = Mistakes::default();
     check_texts(&input, &mut mistakes);
     check_numbers(&input, &mut mistakes);
+    let policy = policies::read_policy(&input.policy, &mut mistakes);
+    let retry = policies::read_retry(&input.retry, &mut mistakes);
     let parsed = match schedules::parse(&input.schedule, context.server_zone, "schedule.") {
         Ok(parsed) => {
             let out_of_date = schedules::check_future(&parsed, context.now, "schedule.").err();
@@ -53,47 +54,11 @@ pub(super) fn draft(input: JobInput, context: DraftContext) -> Result<JobDraft, 
         }
     };
     match parsed {
-        Some(parsed) if mistakes.0.is_empty() => Ok(assemble(input, parsed.spec, context)),
-        _ => Err(ServiceError::Invalid(mistakes.0)),
-    }
-}
-
-struct Mistakes(Vec<FieldError>);
-
-impl Mistakes {
-    fn unless(&mut self, is_right: bool, field: &str, reason: impl FnOnce() -> String) {
-        if !is_right {
-            self.0.push(FieldError {
-                field: field.to_owned(),
-                reason: reason(),
-            });
+        Some(parsed) if mistakes.0.is_empty() => {
+            let rules = (parsed.spec, policy, retry);
+            Ok(assemble(input, rules, context))
         }
-    }
-
-    fn at_most_chars(&mut self, text: &str, most: usize, field: &str) {
-        self.unless(text.chars().count() <= most, field, || {
-            format!("at most {most} characters")
-        });
-    }
-
-    fn at_most_bytes(&mut self, text: &str, most: usize, field: &str) {
-        self.unless(text.len() <= most, field, || {
-            format!("at most {most} bytes")
-        });
-    }
-
-    fn within(&mut self, value: u64, least: u64, most: u64, field: &str) {
-        let is_right = (least..=most).contains(&value);
-        self.unless(is_right, field, || {
-            format!("{value} is not from {least} to {most}")
-        });
-    }
-
-    fn wish(&mut self, value: f64, field: &str) {
-        let is_right = (0.0..=MAX_WISH).contains(&value);
-        self.unless(is_right, field, || {
-            format!("{value} is not from 0 to {MAX_WISH}")
-        });
+        _ => Err(ServiceError::Invalid(mistakes.0)),
     }
 }
 
@@ -167,7 +132,7 @@ fn check_numbers(input: &JobInput, mistakes: &mut Mistakes) {
 
 fn assemble(
     input: JobInput,
-    schedule: crate::domain::job::ScheduleSpec,
+    (schedule, policy, retry): (ScheduleSpec, SchedulePolicy, RetryPolicy),
     context: DraftContext,
 ) -> JobDraft {
     let is_script = matches!(
@@ -180,6 +145,7 @@ fn assemble(
         name: input.name.trim().to_owned(),
         description: input.description,
         schedule,
+        policy,
         execute_type: input.execute_type,
         processor_type: input.processor_type,
         processor: if is_script {
@@ -197,6 +163,7 @@ fn assemble(
         concurrency: input.concurrency,
         time_limit_ms: input.time_limit_ms,
         instance_retries: input.instance_retries,
+        retry,
         task_retries: input.task_retries,
         dispatch_strategy: input.dispatch_strategy,
         dispatch_config: input.dispatch_config.trim().to_owned(),
@@ -255,7 +222,7 @@ mod tests {
     fn all_mistakes_are_named_at_once() {
         let change = json!({
             "name": " ", "processor": "", "concurrency": 0, "minMemoryGib": -1.0,
-            "dispatchStrategy": "SPECIFY",
+            "dispatchStrategy": "SPECIFY", "policy": {"catchUp": 2}, "retry": {"jitter": -0.1},
             "schedule": {"type": "CRON", "expression": "x", "zone": "Moon/Base", "startAt": 2, "endAt": 1},
         });
         let expected = [
@@ -264,6 +231,8 @@ mod tests {
             "dispatchConfig",
             "concurrency",
             "minMemoryGib",
+            "policy.catchUp",
+            "retry.jitter",
             "schedule.zone",
             "schedule.expression",
             "schedule.endAt",

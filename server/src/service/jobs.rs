@@ -17,7 +17,8 @@ use utoipa::ToSchema;
 use super::access::Person;
 use super::job_draft::{DraftContext, draft};
 use super::{
-    CHANGE_LIMIT, ServiceError, Services, Thing, ask, cursor, diagnosis, missing, schedules,
+    CHANGE_LIMIT, ServiceError, Services, Thing, ask, cursor, diagnosis, missing, policies,
+    schedules,
 };
 use crate::actor::scheduler::{SaveError, SaveJob, SwitchJob};
 use crate::domain::job::JobDefinition;
@@ -421,6 +422,7 @@ fn definition(job: &JobDefinition) -> JobInput {
             start_at: job.schedule.lifecycle.start.map(|at| at.0),
             end_at: job.schedule.lifecycle.end.map(|at| at.0),
         },
+        policy: policies::show_policy(job.policy),
         execute_type: job.execute_type,
         processor_type: job.processor_type,
         processor: job.processor.clone(),
@@ -430,6 +432,7 @@ fn definition(job: &JobDefinition) -> JobInput {
         concurrency: job.concurrency,
         time_limit_ms: job.time_limit_ms,
         instance_retries: job.instance_retries,
+        retry: policies::show_retry(job.retry),
         task_retries: job.task_retries,
         dispatch_strategy: job.dispatch_strategy,
         dispatch_config: job.dispatch_config.clone(),

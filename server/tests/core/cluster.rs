@@ -22,6 +22,7 @@ use powerjob_server::app::{self, Ready, ServerHandles, StartError};
 use powerjob_server::config::ServerConfig;
 use powerjob_server::domain::instance::Instance;
 use powerjob_server::domain::job::{JobDefinition, JobDraft, ScheduleSpec};
+use powerjob_server::domain::policy::{RetryPolicy, SchedulePolicy};
 use powerjob_server::service::accounts::GeneratedPassword;
 use powerjob_server::store::app::NewApp;
 use tempfile::TempDir;
@@ -180,6 +181,7 @@ impl Cluster {
                 zone: None,
                 lifecycle: Lifecycle::ALWAYS,
             },
+            policy: SchedulePolicy::default(),
             execute_type: ExecuteType::Standalone,
             processor_type: ProcessorType::BuiltIn,
             processor: "demo".to_owned(),
@@ -189,6 +191,7 @@ impl Cluster {
             concurrency: 5,
             time_limit_ms: 0,
             instance_retries: 0,
+            retry: RetryPolicy::default(),
             task_retries: 0,
             dispatch_strategy: DispatchStrategy::HealthFirst,
             dispatch_config: String::new(),

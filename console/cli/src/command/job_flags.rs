@@ -10,6 +10,7 @@ use powerjob_common::status::{
     DispatchStrategy, ExecuteType, LogLevel, ProcessorType, TimeExpressionType,
 };
 
+use super::policy_flags::PolicyFlags;
 use crate::failure::Failure;
 use crate::text::{span, when};
 
@@ -124,6 +125,8 @@ pub(crate) struct JobFlags {
     /// Repetitions of a failed task.
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     task_retries: Option<u32>,
+    #[command(flatten)]
+    policies: PolicyFlags,
     /// Only these workers, by address or tag, separated by commas; empty = any.
     #[arg(long, value_name = "LIST", help_heading = "Workers")]
     workers: Option<String>,
@@ -189,6 +192,7 @@ impl JobFlags {
         set(&mut job.no_worker_grace_ms, &self.no_worker_grace);
         set(&mut job.log_level, &self.log_level);
         set(&mut job.tag, &self.tag);
+        self.policies.apply(job);
         Ok(())
     }
 
@@ -239,7 +243,7 @@ fn read(file: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn set<T: Clone>(place: &mut T, value: &Option<T>) {
+pub(super) fn set<T: Clone>(place: &mut T, value: &Option<T>) {
     if let Some(value) = value {
         *place = value.clone();
     }

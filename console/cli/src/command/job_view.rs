@@ -2,8 +2,11 @@
 
 use powerjob_client::api::instance::RunBar;
 use powerjob_client::api::job::{Diagnosis, Job, JobSummary};
+use powerjob_client::api::policy::{PolicyInput, RetryInput};
 use powerjob_client::api::schedule::ScheduleChecked;
-use powerjob_common::status::{InstanceStatus, ProcessorType};
+use powerjob_common::status::{
+    BackOffKind, InstanceStatus, MisfirePolicy, OverlapPolicy, ProcessorType,
+};
 use std::time::Duration;
 
 use crate::text::{short, span, table, when};
@@ -82,6 +85,15 @@ pub(super) fn details(job: &Job) -> String {
                 definition.max_instances.to_string(),
             ),
         ),
+        ("overlap", overlap(&definition.policy)),
+        ("missed times", misfire(&definition.policy)),
+        (
+            "jitter",
+            unless_zero(
+                definition.policy.jitter_ms.into(),
+                format!("up to {}", ms(definition.policy.jitter_ms.into())),
+            ),
+        ),
         (
             "time limit",
             unless_zero(definition.time_limit_ms, ms(definition.time_limit_ms)),
@@ -93,6 +105,7 @@ pub(super) fn details(job: &Job) -> String {
                 definition.instance_retries, definition.task_retries
             ),
         ),
+        ("waits between", retry(&definition.retry)),
         ("workers", definition.designated_workers.clone()),
         (
             "dispatch",
@@ -107,6 +120,34 @@ pub(super) fn details(job: &Job) -> String {
         ("created", when::full(job.created_at)),
         ("changed", when::full(job.modified_at)),
     ])
+}
+
+fn misfire(policy: &PolicyInput) -> String {
+    match policy.misfire {
+        MisfirePolicy::Skip => "are skipped".to_owned(),
+        MisfirePolicy::Once => "one run for all".to_owned(),
+        MisfirePolicy::CatchUp => format!("the last {} run", policy.catch_up.unwrap_or(1)),
+    }
+}
+
+fn overlap(policy: &PolicyInput) -> String {
+    match (policy.overlap, policy.queue_limit) {
+        (OverlapPolicy::Queue, Some(limit)) => format!("{}, at most {limit}", policy.overlap),
+        (overlap, _) => overlap.to_string(),
+    }
+}
+
+fn retry(retry: &RetryInput) -> String {
+    let mut text = ms(retry.delay_ms);
+    if retry.back_off == BackOffKind::Exponential {
+        let limit = retry.limit_ms.map(|limit| format!(" up to {}", ms(limit)));
+        let factor = retry.factor.unwrap_or(2.0);
+        text.push_str(&format!(", times {factor}{}", limit.unwrap_or_default()));
+    }
+    if retry.jitter > 0.0 {
+        text.push_str(&format!(", less up to {} %", retry.jitter * 100.0));
+    }
+    text
 }
 
 fn expression(job: &Job) -> String {

@@ -11,6 +11,7 @@ mod job_flags;
 mod job_view;
 pub(crate) mod log;
 pub(crate) mod login;
+mod policy_flags;
 mod run;
 pub(crate) mod tap;
 pub(crate) mod worker;

@@ -53,8 +53,16 @@ export interface ScheduleCheck {
   count: number;
 }
 
-export type JobInput = Omit<Filled<Schemas["JobInput"], "baseRevision">, "schedule"> & {
+export type PolicyInput = Filled<Schemas["PolicyInput"], "catchUp" | "queueLimit">;
+export type RetryInput = Filled<Schemas["RetryInput"], "factor" | "limitMs">;
+
+export type JobInput = Omit<
+  Filled<Schemas["JobInput"], "baseRevision">,
+  "schedule" | "policy" | "retry"
+> & {
   schedule: ScheduleInput;
+  policy: PolicyInput;
+  retry: RetryInput;
 };
 
 export type Job = JobInput & Omit<Schemas["Job"], keyof Schemas["JobInput"]>;

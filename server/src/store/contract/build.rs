@@ -12,6 +12,7 @@ use powerjob_common::time_expression::Lifecycle;
 use super::START;
 use crate::domain::instance::{Instance, InstanceState, TrackerRef, Trigger};
 use crate::domain::job::{JobDefinition, ScheduleSpec};
+use crate::domain::policy::{BackOff, Misfire, Overlap, RetryPolicy, SchedulePolicy};
 use crate::store::Store;
 use crate::store::account::NewAccount;
 use crate::store::app::{App, NewApp};
@@ -174,6 +175,11 @@ pub(super) fn job(app: AppId, name: &str) -> JobDefinition {
                 end: None,
             },
         },
+        policy: SchedulePolicy {
+            misfire: Misfire::CatchUp { runs: 7 },
+            overlap: Overlap::Queue { limit: 3 },
+            jitter_ms: 250,
+        },
         execute_type: ExecuteType::MapReduce,
         processor_type: ProcessorType::BuiltIn,
         processor: "demo".to_owned(),
@@ -183,6 +189,14 @@ pub(super) fn job(app: AppId, name: &str) -> JobDefinition {
         concurrency: 5,
         time_limit_ms: 60_000,
         instance_retries: 1,
+        retry: RetryPolicy {
+            back_off: BackOff::Exponential {
+                first_ms: 500,
+                factor: 1.1,
+                limit_ms: 60_000,
+            },
+            jitter: 0.3,
+        },
         task_retries: 2,
         dispatch_strategy: DispatchStrategy::Random,
         dispatch_config: "tagIn:a".to_owned(),

@@ -12,6 +12,7 @@ use super::build::{apply, insert, instance, write};
 use super::{Fixture, START, open, open_file};
 use crate::domain::instance::Instance;
 use crate::store::connect::{Purpose, Target};
+use crate::domain::policy::{RetryPolicy, SchedulePolicy};
 use crate::store::dialect::Dialect;
 use crate::store::write::WriteOutcome;
 use crate::store::{Error, Store, StoreConfig, migration};
@@ -91,7 +92,7 @@ pub(super) async fn a_clear_word_for_every_bad_path(fixture: Fixture) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_former_version_is_brought_up_to_date() {
-    for steps in 1..=3 {
+    for steps in 1..=4 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old.db");
         let target = Target::Sqlite(path.clone());
@@ -115,6 +116,8 @@ async fn every_former_version_is_brought_up_to_date() {
             (job.name.as_str(), job.revision, job.no_worker_grace_ms),
             ("old", 0, 60_000)
         );
+        assert_eq!(job.policy, SchedulePolicy::default());
+        assert_eq!(job.retry, RetryPolicy::default());
         assert!(store.instance(InstanceId(5)).await.is_ok());
         apply(&store, vec![insert(instance(6))]).await;
     }

@@ -10,7 +10,9 @@ use powerjob_common::time::UnixMillis;
 use powerjob_common::time_expression::Lifecycle;
 use serde::{Deserialize, Serialize};
 
+use super::policy::{Policy, Retry};
 use crate::domain::job::{JobDefinition, ScheduleSpec};
+use crate::domain::policy::{RetryPolicy, SchedulePolicy};
 use crate::store::Error;
 
 #[derive(Serialize, Deserialize)]
@@ -26,6 +28,8 @@ struct Job {
     description: String,
     #[serde(with = "Schedule")]
     schedule: ScheduleSpec,
+    #[serde(with = "Policy", default)]
+    policy: SchedulePolicy,
     execute_type: ExecuteType,
     processor_type: ProcessorType,
     processor: String,
@@ -35,6 +39,8 @@ struct Job {
     concurrency: u32,
     time_limit_ms: u64,
     instance_retries: u32,
+    #[serde(with = "Retry", default)]
+    retry: RetryPolicy,
     task_retries: u32,
     dispatch_strategy: DispatchStrategy,
     dispatch_config: String,

@@ -2,6 +2,7 @@
 
 mod document;
 mod list;
+mod policy;
 mod row;
 
 use powerjob_common::id::{AppId, InstanceId, JobId, UserId};

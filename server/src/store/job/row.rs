@@ -11,6 +11,7 @@ use powerjob_common::time::UnixMillis;
 use powerjob_common::time_expression::Lifecycle;
 use sea_orm::{QueryResult, Value};
 
+use super::policy::{read_policy, read_retry, write_policy, write_retry};
 use crate::domain::job::{JobDefinition, ScheduleSpec};
 use crate::store::Error;
 use crate::store::sql::{Columns, Sql, date_text};
@@ -26,7 +27,7 @@ j.job_params, j.status, j.max_instance_num, j.concurrency, j.instance_time_limit
 j.instance_retry_num, j.task_retry_num, j.dispatch_strategy, j.dispatch_strategy_config,
 j.designated_workers, j.max_worker_count, j.min_cpu_cores, j.min_memory_space, j.min_disk_space,
 j.log_config, j.tag, j.pj_no_worker_grace_ms, j.next_trigger_time, j.pj_created_at,
-j.pj_modified_at";
+j.pj_modified_at, j.pj_policy, j.pj_retry";
 
 /// The columns that [`values`] gives values for, in its order.
 const WRITTEN: &str = "\
@@ -35,7 +36,7 @@ lifecycle, execute_type, processor_type, processor_info, job_params, status, max
 concurrency, instance_time_limit, instance_retry_num, task_retry_num, dispatch_strategy,
 dispatch_strategy_config, designated_workers, max_worker_count, min_cpu_cores, min_memory_space,
 min_disk_space, log_config, tag, pj_no_worker_grace_ms, next_trigger_time, pj_created_at,
-pj_modified_at, gmt_modified";
+pj_modified_at, pj_policy, pj_retry, gmt_modified";
 
 pub(super) fn read_job(row: &QueryResult) -> Result<JobDefinition, Error> {
     let mut columns = Columns::of(row);
@@ -98,6 +99,8 @@ pub(super) fn read_job(row: &QueryResult) -> Result<JobDefinition, Error> {
         next_trigger_at: columns.instant()?,
         created_at: columns.instant()?.unwrap_or_default(),
         modified_at: columns.instant()?.unwrap_or_default(),
+        policy: read_policy(columns.get::<Option<String>>()?.as_deref())?,
+        retry: read_retry(columns.get::<Option<String>>()?.as_deref())?,
     })
 }
 
@@ -239,6 +242,8 @@ fn values(job: &JobDefinition, former_log_config: &str) -> Vec<Value> {
         instant(job.next_trigger_at).into(),
         job.created_at.0.into(),
         job.modified_at.0.into(),
+        write_policy(job.policy).into(),
+        write_retry(job.retry).into(),
         date_text(job.modified_at).into(),
     ]
 }

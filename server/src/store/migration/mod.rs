@@ -245,6 +245,7 @@ impl MigratorTraitSelf for Schema {
                 Change::OwnColumnsAndTables,
             ),
             self.step("20261121_commit_marks", Change::CommitMarks),
+            self.step("20261121_job_policies", Change::JobPolicies),
         ]
     }
 
@@ -258,6 +259,7 @@ enum Change {
     ReferenceTables,
     OwnColumnsAndTables,
     CommitMarks,
+    JobPolicies,
 }
 
 struct Step {
@@ -279,6 +281,7 @@ impl MigrationTrait for Step {
             Change::ReferenceTables => reference::create(manager, &self.names).await,
             Change::OwnColumnsAndTables => own::create(manager, &self.names).await,
             Change::CommitMarks => own::add_commit_marks(manager, &self.names).await,
+            Change::JobPolicies => own::add_job_policies(manager, &self.names).await,
         }
     }
 }

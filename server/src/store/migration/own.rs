@@ -200,6 +200,15 @@ pub(super) async fn create(manager: &SchemaManager<'_>, names: &Names) -> Result
     job_key.create(manager, names, "job_info").await
 }
 
+/// What a job does about missed times, overlap and failed runs, as JSON; NULL = the defaults.
+pub(super) async fn add_job_policies(
+    manager: &SchemaManager<'_>,
+    names: &Names,
+) -> Result<(), DbErr> {
+    let columns = [("pj_policy", Name), ("pj_retry", Name)];
+    add_columns(manager, names, "job_info", &columns).await
+}
+
 /// The guard never holds a row: inserting one fails, and so does the transaction around it.
 async fn create_guard(manager: &SchemaManager<'_>, names: &Names) -> Result<(), DbErr> {
     let sql = format!(
