@@ -11,6 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::job::JobDefinition;
+use super::overlap::OutOfMax;
 use super::worker::Worker;
 use super::worker_filter::{Unfit, check_fit};
 
@@ -40,6 +41,8 @@ pub enum WaitsFor {
         /// How many these are.
         workers: usize,
     },
+    /// Others of its job to end.
+    Others(OutOfMax),
     /// The store to take the claim.
     Store(String),
 }
@@ -64,6 +67,7 @@ impl fmt::Display for WaitsFor {
                     "waits for room: all {workers} workers that can run it are full"
                 )
             }
+            Self::Others(out) => write!(f, "waits for other runs: {out}"),
             Self::Store(reason) => write!(f, "waits for the store: {reason}"),
         }
     }
@@ -112,11 +116,6 @@ pub fn no_worker_available(reason: &str, waited: Duration) -> String {
     )
 }
 
-/// The failure of an instance beyond the limit of its job, as the reference has it.
-pub fn too_many_instances(out: u32, max: u32) -> String {
-    format!("too many instances({out}>{max})")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::worker_filter::tests::{job, worker};
@@ -145,8 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_those_of_the_reference() {
-        assert_eq!(too_many_instances(1, 1), "too many instances(1>1)");
+    fn the_text_begins_as_that_of_the_reference() {
         let text = no_worker_available("none", Duration::from_millis(60_500));
         assert_eq!(text, "no worker available: none; waited 60.5 s");
     }

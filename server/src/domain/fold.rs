@@ -249,8 +249,18 @@ pub fn stop(state: &InstanceState, now: UnixMillis) -> Option<InstanceState> {
 
 /// A person calls off an instance that no worker has; `None` when one has it or it has ended.
 pub fn cancel(state: &InstanceState, now: UnixMillis) -> Option<InstanceState> {
+    call_off(state, CANCELED_BY_USER, now)
+}
+
+/// A run that no worker has is not to be carried out; `None` when one has it or it has ended.
+pub fn call_off(state: &InstanceState, cause: &str, now: UnixMillis) -> Option<InstanceState> {
     (state.status == InstanceStatus::WaitingDispatch)
-        .then(|| finished(state, InstanceStatus::Canceled, CANCELED_BY_USER, now))
+        .then(|| finished(state, InstanceStatus::Canceled, cause, now))
+}
+
+/// Another run takes the place of one that a worker has; `None` when none has it.
+pub fn replace(state: &InstanceState, cause: &str, now: UnixMillis) -> Option<InstanceState> {
+    is_present(state, state.attempt).then(|| finished(state, InstanceStatus::Stopped, cause, now))
 }
 
 /// A person runs a finished instance again, with a fresh budget of retries; `None` when it is open.

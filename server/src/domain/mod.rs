@@ -5,6 +5,8 @@ pub mod due_index;
 pub mod fold;
 pub mod instance;
 pub mod job;
+pub mod missed;
+pub mod overlap;
 pub mod policy;
 pub mod status_check;
 pub mod tracker_selector;

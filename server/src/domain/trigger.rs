@@ -1,19 +1,40 @@
-//! Which occurrences of a scheduled job are to be made now? In: its schedule, its next nominal time,
-//! the present and how far to look ahead. Out: the occurrences and the next nominal time after them.
+//! Which occurrences of a scheduled job are to be made now? In: its schedule and policy, its next
+//! nominal time, the present and how far to look ahead. Out: the occurrences and the next nominal
+//! time after them.
 //!
 //! Invariants:
 //! 1. Nominal times grow strictly and lie on the schedule's grid.
-//! 2. However long the outage, one occurrence catches up: the first that was missed. The grid goes
-//!    on after the present.
+//! 2. What is at most [`LATE_MS`] late is made, each for itself. Are times older than that still to
+//!    be made, then all that lie before the present are missed, and the policy decides: none of
+//!    them, the first, or the last n. The grid goes on after the present.
 //! 3. The next nominal time is later than every occurrence made.
+//! 4. An occurrence starts at its nominal time or later, by less than its job's jitter, or now. The
+//!    delay depends on job and nominal time alone.
 
 use std::time::Duration;
 
+use powerjob_common::id::JobId;
+use powerjob_common::status::TimeExpressionType;
 use powerjob_common::time::UnixMillis;
 use powerjob_common::time_expression::{Lifecycle, Schedule, ScheduleWords};
 
+use super::job::JobDefinition;
+use super::missed::last_missed;
+use super::policy::{Misfire, SchedulePolicy};
+
+/// What is no later than this is late, not missed: longer than a take-over by another server.
+pub const LATE_MS: i64 = 3_000;
 /// Occurrences of one job that are made at once.
 const MAX_AT_ONCE: usize = 2_000;
+
+/// When a job runs, and what of it is made when it is late.
+#[derive(Debug, Clone, Copy)]
+pub struct Timetable<'a> {
+    pub job_id: JobId,
+    pub schedule: &'a Schedule,
+    pub lifecycle: &'a Lifecycle,
+    pub policy: SchedulePolicy,
+}
 
 /// What to make.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +42,8 @@ pub struct Plan {
     pub occurrences: Vec<Occurrence>,
     /// `None`: the schedule has ended, or goes on when this run has ended (fixed delay).
     pub next: Option<UnixMillis>,
+    /// The first time that was missed, if any was: the policy has decided on all up to now.
+    pub missed_since: Option<UnixMillis>,
 }
 
 /// One occurrence.
@@ -28,40 +51,84 @@ pub struct Plan {
 pub struct Occurrence {
     /// The time on the schedule's grid.
     pub nominal: UnixMillis,
-    /// When to start: the nominal time, or now if that is over.
+    /// When to start: the nominal time and its jitter, or now if that is over.
     pub start_at: UnixMillis,
+}
+
+impl<'a> Timetable<'a> {
+    /// That of a job; `schedule` is its schedule as parsed.
+    pub fn of(job: &'a JobDefinition, schedule: &'a Schedule) -> Self {
+        Self {
+            job_id: job.id,
+            schedule,
+            lifecycle: &job.schedule.lifecycle,
+            policy: job.policy,
+        }
+    }
+
+    fn next_after(&self, previous: UnixMillis) -> Option<UnixMillis> {
+        self.schedule.next_after(previous, self.lifecycle, previous)
+    }
+
+    fn occurrence(&self, nominal: UnixMillis, now: UnixMillis) -> Occurrence {
+        let jitter = jitter_ms(self.job_id, nominal, self.policy.jitter_ms);
+        let start_at = UnixMillis(nominal.0.saturating_add(jitter.into())).max(now);
+        Occurrence { nominal, start_at }
+    }
+
+    /// The missed times up to `now` that run nevertheless; `first` is one of them.
+    fn caught_up(&self, first: UnixMillis, now: UnixMillis) -> Vec<UnixMillis> {
+        match self.policy.misfire {
+            // A loop has one open time; without it, it would stand still.
+            _ if self.schedule.kind() == TimeExpressionType::FixedDelay => vec![first],
+            Misfire::Skip => Vec::new(),
+            Misfire::Once => vec![first],
+            Misfire::CatchUp { runs } => last_missed(
+                self.schedule,
+                self.lifecycle,
+                first..=now,
+                (runs as usize).min(MAX_AT_ONCE),
+            ),
+        }
+    }
 }
 
 /// Plans the occurrences from `next` until `now` + `look_ahead`.
 pub fn plan(
-    schedule: &Schedule,
-    lifecycle: &Lifecycle,
+    table: &Timetable<'_>,
     next: UnixMillis,
     now: UnixMillis,
     look_ahead: Duration,
 ) -> Plan {
     let mut plan = Plan::default();
     let mut cursor = Some(next);
-    if next <= now {
-        plan.occurrences.push(Occurrence {
-            nominal: next,
-            start_at: now,
-        });
-        cursor = first_after_outage(schedule, lifecycle, next, now);
+    if now.0.saturating_sub(next.0) > LATE_MS {
+        let caught_up = table.caught_up(next, now).into_iter();
+        plan.occurrences = caught_up.map(|time| table.occurrence(time, now)).collect();
+        plan.missed_since = Some(next);
+        cursor = first_after_outage(table, next, now);
     }
     let horizon = now.after(look_ahead);
     while let Some(nominal) = cursor
         && nominal <= horizon
         && plan.occurrences.len() < MAX_AT_ONCE
     {
-        plan.occurrences.push(Occurrence {
-            nominal,
-            start_at: nominal,
-        });
-        cursor = schedule.next_after(nominal, lifecycle, now);
+        plan.occurrences.push(table.occurrence(nominal, now));
+        cursor = table.next_after(nominal);
     }
     plan.next = cursor;
     plan
+}
+
+/// The delay of an occurrence, up to `most`: spread evenly over nominal times and jobs, the same
+/// for the same whenever it is asked.
+fn jitter_ms(job_id: JobId, nominal: UnixMillis, most: u32) -> u32 {
+    let mut mixed = job_id.0.cast_unsigned().rotate_left(32) ^ nominal.0.cast_unsigned();
+    // The finalizer of splitmix64: neighbours in, unrelated numbers out.
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^= mixed >> 31;
+    (((mixed >> 32) * (u64::from(most) + 1)) >> 32) as u32
 }
 
 /// The first time of a job that was saved or switched on at `now`; `None`: its schedule has none.
@@ -119,12 +186,11 @@ pub fn resume(
 
 /// The first time on the grid after `now`, when `missed` was the last one used.
 fn first_after_outage(
-    schedule: &Schedule,
-    lifecycle: &Lifecycle,
+    table: &Timetable<'_>,
     missed: UnixMillis,
     now: UnixMillis,
 ) -> Option<UnixMillis> {
-    let previous = match schedule.words() {
+    let previous = match table.schedule.words() {
         // The grid of a fixed rate hangs on its own past: jump along it.
         ScheduleWords::FixedRate { every_ms } => {
             let every = every_ms.max(1);
@@ -132,127 +198,8 @@ fn first_after_outage(
         }
         _ => now,
     };
-    schedule.next_after(previous, lifecycle, now)
+    table.next_after(previous)
 }
 
 #[cfg(test)]
-mod tests {
-    use chrono_tz::UTC;
-    use powerjob_common::status::TimeExpressionType;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const LOOK_AHEAD: Duration = Duration::from_secs(1);
-
-    fn schedule(kind: TimeExpressionType, text: &str) -> Schedule {
-        Schedule::parse(kind, text, UTC).expect("a valid schedule")
-    }
-
-    fn check(
-        kind: TimeExpressionType,
-        text: &str,
-        (next, now): (i64, i64),
-        expected: &[(i64, i64)],
-        expected_next: Option<i64>,
-    ) {
-        let plan = plan(
-            &schedule(kind, text),
-            &Lifecycle::ALWAYS,
-            UnixMillis(next),
-            UnixMillis(now),
-            LOOK_AHEAD,
-        );
-        let found: Vec<_> = plan
-            .occurrences
-            .iter()
-            .map(|occurrence| (occurrence.nominal.0, occurrence.start_at.0))
-            .collect();
-        assert_eq!(found, expected, "{text}");
-        assert_eq!(plan.next, expected_next.map(UnixMillis), "{text}");
-    }
-
-    #[test]
-    fn what_lies_within_the_look_ahead_is_made() {
-        use TimeExpressionType::Cron;
-        check(
-            Cron,
-            "* * * * * ?",
-            (5_000, 4_000),
-            &[(5_000, 5_000)],
-            Some(6_000),
-        );
-        check(Cron, "* * * * * ?", (5_000, 3_999), &[], Some(5_000));
-    }
-
-    #[test]
-    fn an_outage_is_caught_up_by_one_run() {
-        use TimeExpressionType::{Cron, FixedRate};
-        check(
-            Cron,
-            "* * * * * ?",
-            (5_000, 65_300),
-            &[(5_000, 65_300), (66_000, 66_000)],
-            Some(67_000),
-        );
-        check(
-            FixedRate,
-            "400",
-            (5_100, 86_400_300),
-            &[
-                (5_100, 86_400_300),
-                (86_400_700, 86_400_700),
-                (86_401_100, 86_401_100),
-            ],
-            Some(86_401_500),
-        );
-    }
-
-    #[test]
-    fn an_edit_keeps_the_grid_and_repeats_what_was_called_off() {
-        use TimeExpressionType::{Cron, FixedDelay, FixedRate};
-        for (kind, text, known, now, expected) in [
-            (FixedRate, "400", Some(6_300), 5_200, Some(5_500)),
-            (FixedRate, "400", Some(5_300), 5_300, Some(5_300)),
-            (FixedDelay, "400", None, 5_200, None),
-            (Cron, "* * * * * ?", Some(7_000), 5_200, Some(6_000)),
-        ] {
-            let known = known.map(UnixMillis);
-            let next = resume(
-                &schedule(kind, text),
-                &Lifecycle::ALWAYS,
-                known,
-                UnixMillis(now),
-            );
-            assert_eq!(next, expected.map(UnixMillis), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_fixed_delay_goes_on_only_after_its_run() {
-        use TimeExpressionType::FixedDelay;
-        check(FixedDelay, "700", (5_000, 5_000), &[(5_000, 5_000)], None);
-        let delay = schedule(FixedDelay, "700");
-        let next = after_run(&delay, &Lifecycle::ALWAYS, UnixMillis(9_000));
-        assert_eq!(next, Some(UnixMillis(9_700)));
-    }
-
-    proptest! {
-        #[test]
-        fn times_grow_strictly_whatever_the_outage(
-            every in 1_i64..5_000,
-            next in 0_i64..1_000_000,
-            late in -2_000_i64..100_000_000,
-        ) {
-            let rate = schedule(TimeExpressionType::FixedRate, &every.to_string());
-            let now = UnixMillis(next + late);
-            let plan = plan(&rate, &Lifecycle::ALWAYS, UnixMillis(next), now, LOOK_AHEAD);
-            let mut times: Vec<_> = plan.occurrences.iter().map(|made| made.nominal.0).collect();
-            times.extend(plan.next.map(|next| next.0));
-            prop_assert!(times.is_sorted_by(|a, b| a < b));
-            prop_assert!(times.iter().all(|time| (time - next) % every == 0));
-            let missed = plan.occurrences.iter().filter(|made| made.nominal <= now).count();
-            prop_assert!(missed <= 1);
-        }
-    }
-}
+mod tests;

@@ -102,8 +102,14 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start() -> Cluster {
+        Self::start_with(|_| ()).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(&mut ServerConfig)) -> Cluster {
         let folder = tempfile::tempdir().expect("a folder");
-        let server = Server::start(config(folder.path())).await;
+        let mut config = config(folder.path());
+        change(&mut config);
+        let server = Server::start(config).await;
         let app = server
             .handles
             .store

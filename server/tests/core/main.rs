@@ -6,5 +6,6 @@ mod fake_worker;
 mod failures;
 mod life;
 mod operations;
+mod overlap;
 mod runs;
 mod schedules;

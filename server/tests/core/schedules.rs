@@ -6,10 +6,12 @@ use powerjob_common::id::JobId;
 use powerjob_common::status::{InstanceStatus, SwitchableStatus, TimeExpressionType};
 use powerjob_server::actor::scheduler::SaveError;
 use powerjob_server::domain::instance::{Instance, Trigger};
+use powerjob_server::domain::policy::Misfire;
+use powerjob_server::domain::trigger::LATE_MS;
 use powerjob_server::store::instance::InstanceFilter;
 
 use crate::cluster::{Cluster, Server, config, eventually};
-use crate::fake_worker::SUCCEED;
+use crate::fake_worker::{SUCCEED, id_of};
 
 async fn instances_of(cluster: &Cluster, job_id: JobId) -> Vec<Instance> {
     let filter = InstanceFilter {
@@ -118,8 +120,9 @@ async fn after_an_outage_there_is_one_run_and_then_the_grid() {
             folder,
         } = cluster;
         server.stop().await;
-        // The outage itself: several occurrences pass.
-        tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+        // The outage itself: more than a second ahead was made, and it must not only be late.
+        let outage_ms = 1_500 + LATE_MS.cast_unsigned();
+        tokio::time::sleep(std::time::Duration::from_millis(outage_ms)).await;
         let server = crate::cluster::Server::start(crate::cluster::config(folder.path())).await;
         Cluster {
             server,
@@ -144,6 +147,82 @@ async fn after_an_outage_there_is_one_run_and_then_the_grid() {
         .filter(|gap| *gap != 300)
         .collect();
     assert_eq!(gaps.len(), 1, "one gap, after the one run that catches up");
+    cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_outage_loses_nothing() {
+    let cluster = Cluster::start().await;
+    let job = cluster
+        .save(|job| {
+            job.schedule.kind = TimeExpressionType::FixedRate;
+            job.schedule.expression = "100".to_owned();
+            job.policy.misfire = Misfire::Skip;
+        })
+        .await;
+    eventually("it runs", async || {
+        !instances_of(&cluster, job.id).await.is_empty()
+    })
+    .await;
+    let cluster = cluster.restart().await;
+    let restarted_at = cluster.server.handles.clock.now().0;
+    eventually("the grid goes on", async || {
+        let instances = instances_of(&cluster, job.id).await;
+        instances
+            .iter()
+            .any(|it| nominal_of(it) > restarted_at + 2_000)
+    })
+    .await;
+    let instances = instances_of(&cluster, job.id).await;
+    let mut nominals: Vec<_> = instances.iter().map(nominal_of).collect();
+    nominals.sort_unstable();
+    let steps: BTreeSet<_> = nominals.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(
+        steps,
+        BTreeSet::from([100]),
+        "each time once, none left out"
+    );
+    cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jitter_moves_the_start_and_not_the_nominal_time() {
+    let cluster = Cluster::start().await;
+    let mut worker = cluster.worker("w1").await;
+    let job = cluster
+        .save(|job| {
+            job.schedule.kind = TimeExpressionType::FixedRate;
+            job.schedule.expression = "100".to_owned();
+            job.policy.jitter_ms = 300;
+        })
+        .await;
+    let mut runs = Vec::new();
+    while runs.len() < 20 {
+        let taken = worker.take_runs().await;
+        let now = cluster.server.handles.clock.now().0;
+        for run in taken {
+            worker.report_one(&run, SUCCEED, "").await;
+            runs.push((run, now));
+        }
+    }
+    let mut delays = BTreeSet::new();
+    for (run, taken_at) in runs {
+        let stored = cluster.stored(id_of(&run)).await;
+        let nominal = nominal_of(&stored);
+        assert_eq!(nominal, run.nominal_time_ms);
+        let delay = stored.state.expected_at.0 - nominal;
+        assert!((0..=300).contains(&delay), "{delay}");
+        assert!(
+            taken_at >= stored.state.expected_at.0,
+            "not before its start"
+        );
+        delays.insert(delay);
+    }
+    assert!(delays.len() > 10, "{delays:?}");
+    let first = nominal_of(&instances_of(&cluster, job.id).await[0]);
+    for instance in instances_of(&cluster, job.id).await {
+        assert_eq!((nominal_of(&instance) - first) % 100, 0, "the grid is kept");
+    }
     cluster.server.stop().await;
 }
 

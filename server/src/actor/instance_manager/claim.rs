@@ -12,7 +12,7 @@ use super::run::{Event, Run, Waiter, Writing};
 use super::shard::{Due, Shard, token};
 use super::start::{CLAIM_LEAD, claim};
 use crate::actor::dispatcher::Dispatch;
-use crate::domain::dispatch::{WaitsFor, no_worker_available, too_many_instances};
+use crate::domain::dispatch::{WaitsFor, no_worker_available};
 use crate::domain::fold::{self, Change};
 use crate::domain::status_check::{Facts, UNCONFIRMED_AFTER, Verdict, judge_run};
 use crate::store::write::{InstanceUpdate, WriteOp};
@@ -39,10 +39,7 @@ impl Shard {
             .place(&run.job, run.avoid.as_ref(), monotonic)
         {
             Placed::Waits(reason) => self.enqueue(id, reason, now),
-            Placed::TooMany { out, max } => {
-                let next = fold::fail(&run.instance.state, &too_many_instances(out, max), now);
-                self.change(id, Change { next, ended: None }, Vec::new());
-            }
+            Placed::Crowded { out } => self.meet_crowd(id, out, now),
             Placed::At(worker) => {
                 let before = run.instance.state.clone();
                 claim(run, worker, now);

@@ -138,7 +138,7 @@ impl Shard {
             return self.forget(id, ChangeError::AlreadyFinished);
         };
         self.give_back(id);
-        let Some(run) = self.runs.remove(&id) else {
+        let Some(run) = self.leave(id) else {
             return;
         };
         let (job, epoch, deferred) = (run.job, run.epoch, run.deferred);

@@ -64,6 +64,7 @@ impl Shard {
                 let folded = fold::fold_lost(state, attempt, &cause, retries, now);
                 self.carry_out(id, folded, now);
             }
+            Event::Replaced { by } => self.give_place(id, by, now),
             Event::Stop(reply) => {
                 let next = fold::stop(state, now);
                 self.end_by_hand(id, next, reply, ChangeError::AlreadyFinished);
@@ -130,17 +131,24 @@ impl Shard {
         let Some(next) = next else {
             return reply.send(Err(otherwise));
         };
+        self.stop_and_end(id, next, StopReason::User, vec![Waiter::Caller(reply)]);
+    }
+
+    /// Ends an instance; if a worker has it, that is told to stop when the end is durable.
+    pub(super) fn stop_and_end(
+        &mut self,
+        id: InstanceId,
+        next: InstanceState,
+        reason: StopReason,
+        waiters: Vec<Waiter>,
+    ) {
         let Some(run) = self.runs.get(&id) else {
             return;
         };
         let attempt = run.instance.state.attempt;
         let worker = run.worker.clone().filter(|_| run.is_out());
-        let stop = worker.map(|worker| {
-            let order = stop_order(id, attempt, run.epoch, StopReason::User);
-            (worker, order)
-        });
-        let change = fold::Change { next, ended: None };
-        self.change(id, change, vec![Waiter::Caller(reply)]);
+        let stop = worker.map(|worker| (worker, stop_order(id, attempt, run.epoch, reason)));
+        self.change(id, fold::Change { next, ended: None }, waiters);
         if let Some(writing) = self.runs.get_mut(&id).and_then(|run| run.writing.as_mut()) {
             writing.stop = stop;
         }

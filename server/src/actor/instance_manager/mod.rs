@@ -12,6 +12,7 @@
 mod answer;
 mod claim;
 mod commit;
+mod crowd;
 mod events;
 mod letters;
 mod message;
@@ -39,8 +40,8 @@ pub use self::message::{
     StopInstance,
 };
 use self::placement::Placement;
-pub(crate) use self::ports::shard_of;
 pub use self::ports::{InstancePorts, ShardPorts};
+pub(crate) use self::ports::{home_of, shard_of};
 use self::run::Event;
 use self::shard::Shard;
 pub(crate) use self::shard::Surroundings;
@@ -155,17 +156,18 @@ impl InstanceManager {
     }
 
     fn send_out(&mut self, outbox: shard::Outbox, ctx: &mut Context<Self>) {
+        // First, for whatever takes the place of a stopped run.
+        if !outbox.stops.is_empty() {
+            let stops = outbox.stops;
+            if let Err(refused) = self.parts.stop.tell(StopRuns { stops }) {
+                tracing::warn!(%refused, "the dispatcher did not take its stops");
+            }
+        }
         if !outbox.dispatches.is_empty() {
             let runs = outbox.dispatches;
             // Full: the status checker sends them again.
             if let Err(refused) = self.parts.dispatch.tell(DispatchRuns { runs }) {
                 tracing::warn!(%refused, "the dispatcher did not take its runs");
-            }
-        }
-        if !outbox.stops.is_empty() {
-            let stops = outbox.stops;
-            if let Err(refused) = self.parts.stop.tell(StopRuns { stops }) {
-                tracing::warn!(%refused, "the dispatcher did not take its stops");
             }
         }
         for ended in outbox.ended {

@@ -9,6 +9,7 @@ use powerjob_common::status::DispatchStrategy;
 
 use crate::domain::dispatch::{WaitsFor, survey};
 use crate::domain::job::JobDefinition;
+use crate::domain::overlap::run_limit;
 use crate::domain::tracker_selector::{Candidate, select_tracker};
 use crate::domain::worker_filter::is_named;
 use crate::live::{RunningCounts, WorkerEntry, WorkerTable};
@@ -23,8 +24,8 @@ pub(super) enum Placed {
     At(WorkerEntry),
     /// Nowhere now.
     Waits(WaitsFor),
-    /// Nowhere: so many runs of the job are out.
-    TooMany { out: u32, max: u32 },
+    /// Nowhere: so many runs of the job are out, as many as may be.
+    Crowded { out: u32 },
 }
 
 /// Chooses workers.
@@ -64,6 +65,11 @@ impl Placement {
         avoid: Option<&NodeRef>,
         now: Duration,
     ) -> Placed {
+        let limit = run_limit(job);
+        let out = self.running.get(job.id);
+        if limit > 0 && out >= limit {
+            return Placed::Crowded { out };
+        }
         let random = self.next_random();
         let choice = self.choice(job);
         if let Some(reason) = &choice.reason {
@@ -84,9 +90,9 @@ impl Placement {
             return Placed::Waits(WaitsFor::Room { workers: count });
         };
         let chosen = choice.candidates[place].clone();
-        if let Err(out) = self.running.enter(job.id, job.max_instances) {
-            let max = job.max_instances;
-            return Placed::TooMany { out, max };
+        // Another shard may have been quicker.
+        if let Err(out) = self.running.enter(job.id, limit) {
+            return Placed::Crowded { out };
         }
         chosen.take();
         Placed::At(chosen)

@@ -7,6 +7,8 @@ use powerjob_common::actor::{Port, Refused};
 use powerjob_common::id::InstanceId;
 
 use super::message::{CancelInstance, ReadInstances, RetryInstance, StartRuns, StopInstance};
+use crate::domain::job::JobDefinition;
+use crate::domain::policy::Overlap;
 
 /// With so much waiting work new runs are refused. Far below the capacity of the queue: commits,
 /// reports and verdicts, which make room, must always fit.
@@ -43,13 +45,15 @@ impl InstancePorts {
         }
     }
 
-    /// Starts runs on any shard: it makes ids of its own.
+    /// Starts runs on the job's shard, or any: it makes ids of its own.
     ///
     /// # Errors
     /// As [`Port::tell`].
     pub fn start(&self, letter: StartRuns) -> Result<(), Refused> {
-        let turn = self.next.fetch_add(1, Relaxed);
-        let port = &self.shards[turn % self.shards.len()].start;
+        let count = self.shards.len();
+        let place =
+            home_of(&letter.job, count).unwrap_or_else(|| self.next.fetch_add(1, Relaxed) % count);
+        let port = &self.shards[place].start;
         if port.depth() > MAX_WAITING_STARTS {
             return Err(Refused::Full);
         }
@@ -100,7 +104,16 @@ impl InstancePorts {
 
 /// The shard of an instance. A hash, because ids end in a sequence that is mostly zero.
 pub(crate) fn shard_of(id: InstanceId, shards: usize) -> usize {
+    spread(id.0, shards)
+}
+
+/// The shard that keeps all runs of a job, so that each knows the others; `None`: any may.
+pub(crate) fn home_of(job: &JobDefinition, shards: usize) -> Option<usize> {
+    (job.policy.overlap != Overlap::Allow).then(|| spread(job.id.0, shards))
+}
+
+fn spread(id: i64, shards: usize) -> usize {
     const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mixed = id.0.cast_unsigned().wrapping_mul(GOLDEN) >> 32;
+    let mixed = id.cast_unsigned().wrapping_mul(GOLDEN) >> 32;
     (mixed as usize) % shards.max(1)
 }

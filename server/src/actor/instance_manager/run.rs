@@ -72,11 +72,28 @@ pub(super) enum Waiter {
 #[derive(Debug)]
 pub(super) enum Event {
     Report(Report, AnswerSlot),
-    Confirmed { attempt: u32 },
-    Refused { attempt: u32 },
-    Invalid { attempt: u32, cause: String },
-    Unreceived { attempt: u32, cause: String },
-    Lost { attempt: u32, cause: String },
+    Confirmed {
+        attempt: u32,
+    },
+    Refused {
+        attempt: u32,
+    },
+    Invalid {
+        attempt: u32,
+        cause: String,
+    },
+    Unreceived {
+        attempt: u32,
+        cause: String,
+    },
+    Lost {
+        attempt: u32,
+        cause: String,
+    },
+    /// A newer run of the job takes its place.
+    Replaced {
+        by: InstanceId,
+    },
     Stop(Reply<Result<Box<Instance>, ChangeError>>),
     Cancel(Reply<Result<Box<Instance>, ChangeError>>),
     Retry(Reply<Result<Box<Instance>, ChangeError>>),
@@ -110,6 +127,12 @@ impl Run {
             self.instance.state.status,
             InstanceStatus::WaitingWorkerReceive | InstanceStatus::Running
         )
+    }
+
+    /// Whether it was never started, is due, and waits for other runs of its job only.
+    pub(super) fn is_held_back(&self) -> bool {
+        let is_idle = self.writing.is_none() && self.is_queued && !self.is_out();
+        is_idle && self.instance.state.attempt == 0 && matches!(self.waits_for, WaitsFor::Others(_))
     }
 
     /// What people may see: nothing that is not stored yet, except starts.
@@ -216,7 +239,8 @@ impl Event {
             | Self::Refused { .. }
             | Self::Invalid { .. }
             | Self::Unreceived { .. }
-            | Self::Lost { .. } => {}
+            | Self::Lost { .. }
+            | Self::Replaced { .. } => {}
         }
     }
 }

@@ -8,7 +8,7 @@
 //! 3. Nobody is told of a change before it is durable, except of starts.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +99,8 @@ pub(super) struct Shard {
     pub(super) deadlines: BinaryHeap<Reverse<(UnixMillis, Due, InstanceId)>>,
     /// Runs that wait for workers or room, by job.
     pub(super) queues: HashMap<JobId, VecDeque<InstanceId>>,
+    /// The open runs of jobs whose runs take each other's place.
+    pub(super) replaceable: HashMap<JobId, BTreeSet<InstanceId>>,
     /// Runs sent and not yet confirmed, in the order of sending.
     pub(super) unconfirmed: VecDeque<(Duration, InstanceId, u32)>,
     /// Whether a place was given back or a worker came since the queues were last looked at.
@@ -125,6 +127,7 @@ impl Shard {
             next_start: 0,
             deadlines: BinaryHeap::new(),
             queues: HashMap::new(),
+            replaceable: HashMap::new(),
             unconfirmed: VecDeque::new(),
             has_news: false,
             outbox: Outbox::default(),
@@ -201,13 +204,18 @@ impl Shard {
         let Some(run) = self.runs.get_mut(&id) else {
             return;
         };
+        let is_held_back = matches!(waits_for, WaitsFor::Others(_));
         run.waits_for = waits_for;
-        let since = *run.waits_since.get_or_insert(now);
         if !std::mem::replace(&mut run.is_queued, true) {
             self.queues.entry(run.job.id).or_default().push_back(id);
+        }
+        if is_held_back {
+            run.waits_since = None;
+        } else if run.waits_since.is_none() {
+            run.waits_since = Some(now);
             let grace = Duration::from_millis(run.job.no_worker_grace_ms);
             self.deadlines
-                .push(Reverse((since.after(grace).max(now), Due::Grace, id)));
+                .push(Reverse((now.after(grace), Due::Grace, id)));
         }
     }
 
@@ -218,7 +226,7 @@ impl Shard {
     /// Forgets an instance; what waits for it is answered with `error`.
     pub(super) fn forget(&mut self, id: InstanceId, error: ChangeError) {
         self.give_back(id);
-        let Some(run) = self.runs.remove(&id) else {
+        let Some(run) = self.leave(id) else {
             return;
         };
         for event in run.deferred {

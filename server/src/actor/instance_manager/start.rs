@@ -13,7 +13,7 @@ use super::message::{RunRequest, StartError, StartRuns};
 use super::placement::Placed;
 use super::run::{Run, Writing};
 use super::shard::{Due, Shard, Start, token};
-use crate::domain::dispatch::{WaitsFor, too_many_instances};
+use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold;
 use crate::domain::instance::{Instance, TrackerRef, Trigger};
 use crate::domain::job::JobDefinition;
@@ -80,10 +80,7 @@ impl Shard {
             match self.placement.place(&run.job, None, monotonic) {
                 Placed::At(worker) => claim(&mut run, worker, now),
                 Placed::Waits(reason) => run.waits_for = reason,
-                Placed::TooMany { out, max } => {
-                    run.instance.state =
-                        fold::fail(&run.instance.state, &too_many_instances(out, max), now);
-                }
+                Placed::Crowded { out } => self.start_in_crowd(&mut run, out, now),
             }
         }
         run.writing = Some(Writing {
@@ -95,7 +92,7 @@ impl Shard {
         let id = run.instance.instance_id;
         let op = WriteOp::Insert(Box::new(run.instance.clone()));
         self.outbox.writes.push((token(id), op));
-        self.runs.insert(id, run);
+        self.enter(run);
     }
 
     /// Takes over instances that are in the store already.
@@ -122,7 +119,7 @@ impl Shard {
                 let cause = "see its attempts".to_owned();
                 run.waits_for = WaitsFor::Retry { cause };
             }
-            self.runs.insert(id, run);
+            self.enter(run);
             self.publish(id);
             self.advance(id, now);
         }

@@ -114,7 +114,7 @@ impl InstanceManager {
         instance.job_revision = job.revision;
         let mut run = Run::new(instance, job, epoch);
         run.stored = Some((run.instance.state.status, run.instance.state.attempt));
-        self.shard.runs.insert(id, run);
+        self.shard.enter(run);
         self.shard.change(id, change, vec![Waiter::Caller(reply)]);
     }
 }

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use powerjob_common::id::JobId;
+use powerjob_common::id::{InstanceId, JobId};
 use powerjob_common::status::SwitchableStatus;
 use powerjob_common::time::UnixMillis;
 
 use super::{STORE_PAUSE, Scheduler, TURN_PAUSE};
-use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, shard_of};
+use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, home_of, shard_of};
 use crate::domain::fold;
 use crate::domain::instance::{Instance, Trigger};
 use crate::domain::job::JobDefinition;
-use crate::domain::trigger::{Occurrence, after_run, plan};
+use crate::domain::trigger::{Occurrence, Timetable, after_run, plan};
 use crate::store;
 use crate::store::write::{Lane, TriggerWrite, WriteOp, WriteOutcome};
 
@@ -60,13 +60,15 @@ impl Scheduler {
             return None;
         };
         let schedule = self.schedule(&job)?;
-        let plan = plan(
-            &schedule,
-            &job.schedule.lifecycle,
-            next,
-            now,
-            self.parts.look_ahead,
-        );
+        let table = Timetable::of(&job, &schedule);
+        let plan = plan(&table, next, now, self.parts.look_ahead);
+        if let Some(since) = plan.missed_since {
+            let made = plan.occurrences.iter().filter(|it| it.nominal <= now);
+            tracing::info!(
+                %job_id, %since, policy = ?job.policy.misfire, caught_up_count = made.count(),
+                "trigger times were missed"
+            );
+        }
         let instances = plan
             .occurrences
             .iter()
@@ -89,7 +91,7 @@ impl Scheduler {
         now: UnixMillis,
     ) -> Instance {
         Instance {
-            instance_id: self.parts.ids.next(now),
+            instance_id: self.next_id(job, now),
             job_id: job.id,
             app_id: job.app_id,
             job_revision: job.revision,
@@ -100,6 +102,18 @@ impl Scheduler {
             instance_params: None,
             created_at: now,
             state: fold::waiting(occurrence.start_at),
+        }
+    }
+
+    /// An id; that of a job whose runs must know each other leads to their shard.
+    fn next_id(&mut self, job: &JobDefinition, now: UnixMillis) -> InstanceId {
+        let shards = self.parts.adopt.len();
+        let home = home_of(job, shards);
+        loop {
+            let id = self.parts.ids.next(now);
+            if home.is_none_or(|home| shard_of(id, shards) == home) {
+                return id;
+            }
         }
     }
 
