@@ -61,8 +61,18 @@ function useRows(job: Job): Row[] {
     t("form.maxInstances"),
     job.maxInstances === 0 ? t("job.noLimit") : t("job.atOnce", { n: job.maxInstances }),
   );
+  const { policy, retry } = job;
+  const overlap = word("overlap", policy.overlap);
+  add(t("form.overlap"), policy.queueLimit ? `${overlap} (${policy.queueLimit})` : overlap);
+  const misfire = word("misfire", policy.misfire);
+  add(t("form.misfire"), policy.catchUp ? `${misfire} (${policy.catchUp})` : misfire);
+  if (policy.jitterMs > 0) add(t("form.jitter"), format(policy.jitterMs));
   add(t("form.timeLimit"), job.timeLimitMs === 0 ? t("job.noLimit") : format(job.timeLimitMs));
   add(t("form.retries"), t("job.retries", { runs: job.instanceRetries, tasks: job.taskRetries }));
+  if (job.instanceRetries > 0) {
+    const growth = retry.backOff === "EXPONENTIAL" ? ` × ${retry.factor ?? 2} ≤ ${format(retry.limitMs ?? 0)}` : "";
+    add(t("form.backOff"), format(retry.delayMs) + growth);
+  }
   add(t("form.concurrency"), job.concurrency);
   add(t("form.grace"), format(job.noWorkerGraceMs));
   add(t("form.logLevel"), word("level", job.logLevel));

@@ -14,6 +14,7 @@ import { Icon } from "../../ui/Icon";
 import { useSay } from "../../ui/Toasts";
 import { Tabs } from "../../ui/bits";
 import { JsonView } from "./JsonView";
+import { PolicySection } from "./PolicySection";
 import { ScheduleSection } from "./ScheduleSection";
 import { type FormContext, FormProvider } from "./context";
 import { draftErrors } from "./draft";
@@ -171,6 +172,7 @@ export function JobForm({ first, job, workers, onReload }: Props): ReactNode {
           <>
             <BasicsSection />
             <ScheduleSection />
+            <PolicySection />
             <WorkSection />
             <PlaceSection />
             <LimitSection />

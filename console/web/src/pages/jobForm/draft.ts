@@ -38,7 +38,9 @@ export function draftOf(job: Job): Draft {
   const picked = Object.fromEntries(fields.map((field) => [field, job[field]]));
   const { type, expression, zone, startAt, endAt } = job.schedule;
   const schedule = { type, expression, zone: zone ?? null, startAt: startAt ?? null, endAt: endAt ?? null };
-  return { ...draft, ...picked, schedule };
+  const policy = { ...NEW_JOB.policy, ...job.policy };
+  const retry = { ...NEW_JOB.retry, ...job.retry };
+  return { ...draft, ...picked, schedule, policy, retry };
 }
 
 /** What concerns only runs that are spread over workers. */
@@ -70,10 +72,15 @@ export function draftErrors(draft: Draft, t: Translate): FieldError[] {
     wrong("schedule.expression", t("form.required"));
   }
   if (startAt && endAt && endAt <= startAt) wrong("schedule.endAt", t("form.endBeforeStart"));
-  for (const [field, value] of Object.entries(draft)) {
-    if (typeof value !== "number" || !Number.isNaN(value)) continue;
-    wrong(field, field.endsWith("Ms") ? t("form.notDuration") : t("form.notNumber"));
-  }
+  const checkNumbers = (fields: object, prefix: string): void => {
+    for (const [field, value] of Object.entries(fields)) {
+      if (typeof value !== "number" || !Number.isNaN(value)) continue;
+      wrong(prefix + field, field.endsWith("Ms") ? t("form.notDuration") : t("form.notNumber"));
+    }
+  };
+  checkNumbers(draft, "");
+  checkNumbers(draft.policy, "policy.");
+  checkNumbers(draft.retry, "retry.");
   return errors;
 }
 
@@ -106,10 +113,14 @@ export function readDraft(text: string, t: Translate): ReadDraft {
     }
   };
   check(NEW_JOB, found, "");
-  if (kindOf(found.schedule) === "object") {
-    check(NEW_JOB.schedule, found.schedule as Record<string, unknown>, "schedule.");
+  for (const part of ["schedule", "policy", "retry"] as const) {
+    if (kindOf(found[part]) !== "object") continue;
+    check(NEW_JOB[part], found[part] as Record<string, unknown>, `${part}.`);
   }
   if (problems.length > 0) return { error: problems.join("\n") };
-  const schedule = { ...NEW_JOB.schedule, ...(found.schedule as Draft["schedule"] | undefined) };
-  return { draft: { ...NEW_JOB, ...(found as Partial<Draft>), schedule } };
+  const given = found as Partial<Draft>;
+  const schedule = { ...NEW_JOB.schedule, ...given.schedule };
+  const policy = { ...NEW_JOB.policy, ...given.policy };
+  const retry = { ...NEW_JOB.retry, ...given.retry };
+  return { draft: { ...NEW_JOB, ...given, schedule, policy, retry } };
 }

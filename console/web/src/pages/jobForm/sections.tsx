@@ -186,9 +186,7 @@ export function LimitSection(): ReactNode {
   const { draft, set, errorsOf } = useForm();
   return (
     <Section title={t("form.section.limits")}>
-      <NumberField name="maxInstances" label={t("form.maxInstances")} hint={t("form.maxInstances.hint")} />
       <DurationField name="timeLimitMs" label={t("form.timeLimit")} hint={t("form.zeroNoLimit")} />
-      <NumberField name="instanceRetries" label={t("form.instanceRetries")} hint={t("form.instanceRetries.hint")} />
       {isSpread(draft) && (
         <NumberField name="taskRetries" label={t("form.taskRetries")} hint={t("form.taskRetries.hint")} />
       )}
