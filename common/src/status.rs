@@ -96,7 +96,7 @@ impl InstanceStatus {
 }
 
 coded_enum!(
-    /// What makes a job run.
+    /// What makes a job run. Codes from 100 on are ours; the reference must never read them.
     TimeExpressionType {
         /// Only on demand.
         Api = 1 => "API",
@@ -110,8 +110,20 @@ coded_enum!(
         Workflow = 5 => "WORKFLOW",
         /// In steps inside a daily window.
         DailyTimeInterval = 11 => "DAILY_TIME_INTERVAL",
+        /// At one instant. Ours: the reference does not know it.
+        Once = 101 => "ONCE",
     }
 );
+
+impl TimeExpressionType {
+    /// The nearest kind that the reference knows, for what it reads, too.
+    pub const fn known_to_reference(self) -> Self {
+        match self {
+            Self::Once => Self::Api,
+            known => known,
+        }
+    }
+}
 
 coded_enum!(
     /// What becomes of trigger times that passed while no server could act on them.

@@ -19,6 +19,7 @@ const MOST_TIMES: usize = 6;
 pub(super) fn sentence(words: &ScheduleWords) -> String {
     match words {
         ScheduleWords::OnRequest => "on request".to_owned(),
+        ScheduleWords::Once { local, .. } => format!("once at {local}"),
         ScheduleWords::InWorkflow => "as part of a workflow".to_owned(),
         ScheduleWords::FixedRate { every_ms } => format!("every {}", span(*every_ms)),
         ScheduleWords::FixedDelay { every_ms } => {

@@ -18,6 +18,7 @@ mod describe;
 mod fixed;
 mod lifecycle;
 mod number;
+mod once;
 mod words;
 mod zone;
 
@@ -79,6 +80,7 @@ enum Rule {
     FixedDelay(Interval),
     Cron(Arc<CronSchedule>),
     Daily(Arc<DailyInterval>),
+    Once(UnixMillis, Tz),
 }
 
 impl Schedule {
@@ -104,6 +106,7 @@ impl Schedule {
             TimeExpressionType::DailyTimeInterval => {
                 Rule::Daily(Arc::new(DailyInterval::parse(expression, zone)?))
             }
+            TimeExpressionType::Once => Rule::Once(once::parse(expression, zone)?, zone),
         };
         Ok(Self { rule })
     }
@@ -117,6 +120,7 @@ impl Schedule {
             Rule::FixedDelay(_) => TimeExpressionType::FixedDelay,
             Rule::Cron(_) => TimeExpressionType::Cron,
             Rule::Daily(_) => TimeExpressionType::DailyTimeInterval,
+            Rule::Once(..) => TimeExpressionType::Once,
         }
     }
 
@@ -142,6 +146,10 @@ impl Schedule {
             },
             Rule::Cron(cron) => cron.next_after(lifecycle.not_before_start(previous)),
             Rule::Daily(daily) => daily.next_after(previous, lifecycle.start),
+            Rule::Once(at, _) => {
+                let is_within = lifecycle.start.is_none_or(|start| start <= *at);
+                (*at > previous && is_within).then_some(*at)
+            }
         }?;
         (!lifecycle.has_ended_by(next)).then_some(next)
     }
@@ -174,6 +182,10 @@ impl Schedule {
                 alternatives: cron.words(),
             },
             Rule::Daily(daily) => daily.words(),
+            Rule::Once(at, zone) => ScheduleWords::Once {
+                at: *at,
+                local: once::in_words(*at, *zone),
+            },
         }
     }
 

@@ -88,6 +88,22 @@ fn a_run_at_the_start_or_the_end_of_the_life_cycle_counts() {
 }
 
 #[test]
+fn a_schedule_for_once_has_one_time() {
+    let once = Schedule::parse(TimeExpressionType::Once, "1970-01-01T00:00:01", Tz::UTC);
+    let once = once.expect("valid");
+    assert_eq!(next(&once, 0, &Lifecycle::ALWAYS), Some(1_000));
+    assert_eq!(next(&once, 999, &Lifecycle::ALWAYS), Some(1_000));
+    assert_eq!(next(&once, 1_000, &Lifecycle::ALWAYS), None);
+    assert_eq!(next(&once, 0, &lifecycle(Some(1_001), None)), None);
+    assert_eq!(next(&once, 0, &lifecycle(None, Some(999))), None);
+    assert_eq!(once.describe(), "once at 1970-01-01 00:00:01");
+    assert_eq!(
+        TimeExpressionType::Once.known_to_reference(),
+        TimeExpressionType::Api
+    );
+}
+
+#[test]
 fn error_text_is_field_and_reason() {
     let error = Schedule::parse(TimeExpressionType::Cron, "0 61 0 * * ?", Tz::UTC);
     assert_eq!(

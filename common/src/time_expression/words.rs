@@ -8,6 +8,7 @@
 use serde::Serialize;
 
 pub use super::cron::DayRule;
+use crate::time::UnixMillis;
 
 /// A schedule in structured form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +22,13 @@ pub enum ScheduleWords {
     OnRequest,
     /// Runs as a node of a workflow.
     InWorkflow,
+    /// Runs once.
+    Once {
+        /// The instant.
+        at: UnixMillis,
+        /// The instant as the clock of the schedule's zone shows it.
+        local: String,
+    },
     /// Runs again and again, counted from start to start.
     FixedRate {
         /// The interval in milliseconds.

@@ -160,9 +160,12 @@ pub struct RunInput {
     /// Parameters of this run, at most 1 MiB.
     #[serde(default)]
     pub params: Option<String>,
-    /// Wait this long before it starts, in milliseconds.
+    /// Wait this long before it starts, in milliseconds; up to 366 days.
     #[serde(default)]
     pub delay_ms: u64,
+    /// Start it then instead, epoch milliseconds; up to 366 days ahead.
+    #[serde(default)]
+    pub at: Option<i64>,
 }
 
 /// `POST /v1/jobs/{jobId}/runs:batch`.

@@ -1,7 +1,9 @@
 //! Runs on demand: the hot path. One message to an actor, no database here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use powerjob_common::time::UnixMillis;
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::job::RunInput;
 use powerjob_protocol::api::problem::FieldError;
@@ -15,6 +17,8 @@ use crate::domain::job::JobDefinition;
 pub const MAX_BATCH: usize = 10_000;
 /// A run can be put off for a year at most.
 const MAX_DELAY_MS: u64 = 366 * 24 * 3_600 * 1_000;
+/// A time so little in the past is now: clocks differ, and people type slowly.
+const PAST_MS: i64 = 60_000;
 
 /// Runs a job once.
 pub async fn start(
@@ -23,7 +27,7 @@ pub async fn start(
     input: RunInput,
 ) -> Result<Id, ServiceError> {
     let mut errors = Vec::new();
-    check(&input, "", &mut errors);
+    check(&input, services.now(), "", &mut errors);
     let started = start_all(services, job, vec![input], errors).await?;
     let lost = || ServiceError::Internal("a run was started without an id".to_owned());
     started.first().copied().ok_or_else(lost)
@@ -41,14 +45,14 @@ pub async fn start_batch(
             format!("1 to {MAX_BATCH} runs"),
         ));
     }
-    let mut errors = Vec::new();
+    let (now, mut errors) = (services.now(), Vec::new());
     for (place, run) in runs.iter().enumerate() {
-        check(run, &format!("runs[{place}]."), &mut errors);
+        check(run, now, &format!("runs[{place}]."), &mut errors);
     }
     start_all(services, job, runs, errors).await
 }
 
-fn check(run: &RunInput, path: &str, errors: &mut Vec<FieldError>) {
+fn check(run: &RunInput, now: UnixMillis, path: &str, errors: &mut Vec<FieldError>) {
     let mut wrong = |field: &str, reason: String| {
         errors.push(FieldError {
             field: format!("{path}{field}"),
@@ -64,6 +68,16 @@ fn check(run: &RunInput, path: &str, errors: &mut Vec<FieldError>) {
     }
     if run.delay_ms > MAX_DELAY_MS {
         wrong("delayMs", format!("at most {MAX_DELAY_MS}"));
+    }
+    let Some(at) = run.at else { return };
+    if run.delay_ms > 0 {
+        wrong("at", "give either this or delayMs".to_owned());
+    }
+    if at < now.0 - PAST_MS {
+        wrong("at", "lies in the past".to_owned());
+    }
+    if at > now.after(Duration::from_millis(MAX_DELAY_MS)).0 {
+        wrong("at", "lies more than 366 days ahead".to_owned());
     }
 }
 
@@ -82,6 +96,7 @@ async fn start_all(
         .map(|run| RunRequest {
             params: run.params,
             delay_ms: run.delay_ms,
+            at: run.at.map(UnixMillis),
         })
         .collect();
     let started = ask(CHANGE_LIMIT, |reply| {

@@ -130,6 +130,7 @@ pub(super) fn has_calendar(kind: TimeExpressionType) -> bool {
         TimeExpressionType::Cron
             | TimeExpressionType::FixedRate
             | TimeExpressionType::DailyTimeInterval
+            | TimeExpressionType::Once
     )
 }
 

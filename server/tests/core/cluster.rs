@@ -268,8 +268,8 @@ impl Cluster {
 
     pub(crate) async fn run_later(&self, job: &Arc<JobDefinition>, delay_ms: u64) -> InstanceId {
         let request = RunRequest {
-            params: None,
             delay_ms,
+            ..RunRequest::default()
         };
         self.run_all(job, vec![request]).await[0]
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use powerjob_common::id::JobId;
 use powerjob_common::status::{InstanceStatus, SwitchableStatus, TimeExpressionType};
+use powerjob_common::time::UnixMillis;
+use powerjob_server::actor::instance_manager::RunRequest;
 use powerjob_server::actor::scheduler::SaveError;
 use powerjob_server::domain::instance::{Instance, Trigger};
 use powerjob_server::domain::policy::Misfire;
@@ -223,6 +225,125 @@ async fn jitter_moves_the_start_and_not_the_nominal_time() {
     for instance in instances_of(&cluster, job.id).await {
         assert_eq!((nominal_of(&instance) - first) % 100, 0, "the grid is kept");
     }
+    cluster.server.stop().await;
+}
+
+async fn is_switched_off(cluster: &Cluster, job_id: JobId) -> bool {
+    let stored = cluster.server.handles.store.job(job_id).await;
+    let known = cluster.server.handles.jobs.get(job_id);
+    let is_off = |status| status == SwitchableStatus::Disable;
+    is_off(stored.expect("the job exists").status) && known.is_some_and(|job| is_off(job.status))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_for_once_runs_once_and_is_switched_off() {
+    let cluster = Cluster::start().await;
+    let mut worker = cluster.worker("w1").await;
+    let at = cluster.server.handles.clock.now().0 + 1_300;
+    let job = cluster
+        .save(|job| {
+            job.schedule.kind = TimeExpressionType::Once;
+            job.schedule.expression = at.to_string();
+        })
+        .await;
+    assert_eq!(job.next_trigger_at.map(|next| next.0), Some(at));
+    let run = worker.take_run().await;
+    assert_eq!(run.nominal_time_ms, at);
+    assert!(cluster.server.handles.clock.now().0 >= at);
+    worker.report_one(&run, SUCCEED, "").await;
+    eventually("it is switched off", async || {
+        is_switched_off(&cluster, job.id).await
+    })
+    .await;
+    assert_eq!(instances_of(&cluster, job.id).await.len(), 1);
+    let mut again = cluster.draft();
+    again.id = Some(job.id);
+    again.schedule = job.schedule.clone();
+    let Err(SaveError::Invalid { field, .. }) = cluster.try_save(again).await else {
+        panic!("its time is over");
+    };
+    assert_eq!(field, "schedule.expression");
+    cluster.server.stop().await;
+}
+
+// Spec 01, invariant 16.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_the_life_cycle_switches_off_after_its_last_run() {
+    let cluster = Cluster::start().await;
+    let mut worker = cluster.worker("w1").await;
+    let now = cluster.server.handles.clock.now().0;
+    let (first, end) = (now + 500, now + 1_500);
+    let job = cluster
+        .save(|job| {
+            job.schedule.kind = TimeExpressionType::FixedRate;
+            job.schedule.expression = "500".to_owned();
+            job.schedule.lifecycle.start = Some(UnixMillis(first));
+            job.schedule.lifecycle.end = Some(UnixMillis(end));
+        })
+        .await;
+    let mut nominals = BTreeSet::new();
+    while nominals.len() < 3 {
+        for run in worker.take_runs().await {
+            nominals.insert(run.nominal_time_ms);
+            worker.report_one(&run, SUCCEED, "").await;
+        }
+    }
+    assert_eq!(nominals, BTreeSet::from([first, first + 500, end]));
+    eventually("it is switched off", async || {
+        is_switched_off(&cluster, job.id).await
+    })
+    .await;
+    assert_eq!(instances_of(&cluster, job.id).await.len(), 3);
+    cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loop_ends_with_its_life_cycle() {
+    let cluster = Cluster::start().await;
+    let mut worker = cluster.worker("w1").await;
+    let end = cluster.server.handles.clock.now().0 + 600;
+    let job = cluster
+        .save(|job| {
+            job.schedule.kind = TimeExpressionType::FixedDelay;
+            job.schedule.expression = "1000".to_owned();
+            job.schedule.lifecycle.end = Some(UnixMillis(end));
+        })
+        .await;
+    let run = worker.take_run().await;
+    worker.report_one(&run, SUCCEED, "").await;
+    eventually("it is switched off", async || {
+        is_switched_off(&cluster, job.id).await
+    })
+    .await;
+    cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_at_a_time_survives_a_restart_and_can_be_called_off() {
+    let cluster = Cluster::start().await;
+    let job = cluster.save(|_| ()).await;
+    let at = |ms: i64| {
+        let now = cluster.server.handles.clock.now().0;
+        RunRequest {
+            at: Some(UnixMillis(now + ms)),
+            ..RunRequest::default()
+        }
+    };
+    let (soon, later, past) = (at(2_000), at(3_600_000), at(-5_000));
+    let due = soon.at;
+    let ids = cluster.run_all(&job, vec![soon, later]).await;
+    let cluster = cluster.restart().await;
+    let mut worker = cluster.worker("w1").await;
+    let canceled = cluster
+        .cancel_run(ids[1])
+        .await
+        .expect("it has not started");
+    assert_eq!(canceled.state.status, InstanceStatus::Canceled);
+    let run = worker.take_run().await;
+    assert_eq!(id_of(&run), ids[0]);
+    assert!(Some(cluster.server.handles.clock.now()) >= due);
+    let ids = cluster.run_all(&job, vec![past]).await;
+    assert_eq!(id_of(&worker.take_run().await), ids[0], "at once");
     cluster.server.stop().await;
 }
 

@@ -26,7 +26,9 @@ Examples:
   powerjob job create nightly --cron \"0 0 3 * * ?\" --zone Europe/Berlin --shell nightly.sh
   powerjob job create ping --every 10s --processor http --params '{\"url\":\"http://shop/health\"}'
   powerjob job edit nightly --time-limit 30m        or without flags: opens $EDITOR
+  powerjob job create greet --once 2026-12-24T18:00 --processor greet
   powerjob job run nightly --params today --wait --follow
+  powerjob job run nightly --at 18:00               or --delay 2h; `instance cancel` calls it off
   powerjob job next nightly                         the next times it is due
   powerjob job check --cron \"0 0 9 ? * MON#1\"       explains a schedule before it is saved
   powerjob job why nightly                          why does it not run?")]
@@ -250,7 +252,7 @@ async fn check_flags(
 ) -> Result<Outcome, Failure> {
     if !flags.has_kind() {
         return Err(Failure::usage(
-            "which schedule? give --cron, --every, --after-each or --daily",
+            "which schedule? give --cron, --every, --after-each, --daily, --once or --in",
         ));
     }
     let mut schedule = ScheduleInput {

@@ -34,6 +34,12 @@ pub(crate) struct ScheduleFlags {
     /// In steps inside a daily window, as the JSON of the reference.
     #[arg(long, help_heading = "Schedule", value_name = "JSON", group = "kind")]
     daily: Option<String>,
+    /// Once, at this time: 2026-12-24T18:00 in the zone of the job, or with an offset.
+    #[arg(long, help_heading = "Schedule", value_name = "TIME", group = "kind")]
+    once: Option<String>,
+    /// Once, so much later than now: 10m, 2h.
+    #[arg(long = "in", help_heading = "Schedule", value_name = "SPAN", group = "kind", value_parser = span::parse_ms)]
+    after: Option<u64>,
     /// Only when somebody runs it.
     #[arg(long, help_heading = "Schedule", group = "kind")]
     on_demand: bool,
@@ -68,13 +74,18 @@ impl ScheduleFlags {
     }
 
     fn kind(&self) -> Option<(TimeExpressionType, String)> {
-        use TimeExpressionType::{Api, Cron, DailyTimeInterval, FixedDelay, FixedRate};
+        use TimeExpressionType::{Api, Cron, DailyTimeInterval, FixedDelay, FixedRate, Once};
         let given = |kind, text: &Option<String>| text.clone().map(|text| (kind, text));
         let spans = |kind, ms: Option<u64>| ms.map(|ms| (kind, ms.to_string()));
         given(Cron, &self.cron)
             .or_else(|| spans(FixedRate, self.every))
             .or_else(|| spans(FixedDelay, self.after_each))
             .or_else(|| given(DailyTimeInterval, &self.daily))
+            .or_else(|| given(Once, &self.once))
+            .or_else(|| {
+                let at = |ms| when::now().after(std::time::Duration::from_millis(ms));
+                self.after.map(|ms| (Once, at(ms).0.to_string()))
+            })
             .or_else(|| self.on_demand.then(|| (Api, String::new())))
     }
 }

@@ -12,7 +12,7 @@ use super::log::follow;
 use crate::connect::Connection;
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
-use crate::text::span;
+use crate::text::{span, when};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -27,6 +27,9 @@ pub(crate) struct RunArgs {
     /// Start it this much later: 10s, 5m.
     #[arg(long, value_name = "SPAN", value_parser = span::parse_ms, default_value = "0s")]
     delay: u64,
+    /// Start it then: 2026-12-24T18:00:00+01:00, or "2026-12-24 18:00" or 18:00 in local time.
+    #[arg(long, value_name = "TIME", value_parser = when::parse, conflicts_with = "delay")]
+    at: Option<i64>,
     #[command(flatten)]
     wait: WaitArgs,
     /// Wait for its end.
@@ -53,6 +56,7 @@ pub(super) async fn run_job(
     let run = RunInput {
         params: args.params,
         delay_ms: args.delay,
+        at: args.at,
     };
     let accepted = connection.client.run_job(job.id, &run).await?;
     if !args.wants_wait && !args.wait.follow && args.wait.timeout.is_none() {

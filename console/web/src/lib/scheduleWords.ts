@@ -24,6 +24,10 @@ export function chineseSchedule(schedule: ScheduleInput): string | undefined {
       return "按需运行";
     case "WORKFLOW":
       return "作为工作流节点运行";
+    case "ONCE": {
+      const local = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)$/.exec(schedule.expression);
+      return local === null ? undefined : `${local[1]} ${local[2]} 运行一次`;
+    }
     case "FIXED_RATE":
     case "FIXED_DELAY": {
       if (!/^\d{1,15}$/.test(schedule.expression)) return undefined;

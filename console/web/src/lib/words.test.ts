@@ -76,6 +76,8 @@ describe("Chinese words of a schedule", () => {
 
   it("know the other kinds", () => {
     expect(words("FIXED_RATE", "90000")).toBe("每 90 秒");
+    expect(words("ONCE", "2026-12-24T18:00")).toBe("2026-12-24 18:00 运行一次");
+    expect(words("ONCE", "1798131600000")).toBeUndefined();
     expect(words("FIXED_DELAY", "600000")).toBe("上次运行结束 10 分钟后");
     expect(words("DAILY_TIME_INTERVAL", writeDaily({ ...NEW_DAILY, days: [1, 2, 3, 4, 5] }))).toBe(
       "周一至周五 08:00:00 至 18:00:00，每 10 分钟",

@@ -4,7 +4,9 @@ import { paths } from "../app/paths";
 import { api } from "../api/endpoints";
 import { type ApiError, asApiError, reasonsFor } from "../api/problem";
 import { useT } from "../i18n";
+import { useNow } from "../data/useNow";
 import { recallList, rememberInList } from "../lib/storage";
+import { browserZone, fromLocalInput, toLocalInput } from "../lib/time";
 import { Dialog, DialogFooter } from "./Dialog";
 import { ErrorBox } from "./ErrorBox";
 import { Field } from "./Field";
@@ -21,6 +23,7 @@ interface Props {
 
 const MOST_KEPT = 10;
 const SHOWN = 80;
+const MINUTE_MS = 60_000;
 
 /** Starts a job by hand and opens the run. */
 export function RunDialog({ appId, job, params: first = "", onClose }: Props): ReactNode {
@@ -30,16 +33,21 @@ export function RunDialog({ appId, job, params: first = "", onClose }: Props): R
   const history = `run.${job.id}`;
   const [params, setParams] = useState(first);
   const [delayMs, setDelayMs] = useState(0);
+  const [at, setAt] = useState<number | null>(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError>();
   const earlier = recallList(history);
+  const now = useNow(MINUTE_MS);
+
+  const isOver = at !== null && at < now - MINUTE_MS;
 
   const start = async (): Promise<void> => {
-    if (Number.isNaN(delayMs)) return;
+    if (Number.isNaN(delayMs) || isOver) return;
     setBusy(true);
     setError(undefined);
     try {
-      const { instanceId } = await api.runJob(job.id, params === "" ? { delayMs } : { params, delayMs });
+      const when = at === null ? { delayMs } : { at };
+      const { instanceId } = await api.runJob(job.id, params === "" ? when : { params, ...when });
       if (params !== "") rememberInList(history, params, MOST_KEPT);
       say.done(t("run.started", { job: job.name }));
       onClose();
@@ -61,14 +69,14 @@ export function RunDialog({ appId, job, params: first = "", onClose }: Props): R
       onSubmit={() => void start()}
       footer={
         <DialogFooter
-          action={delayMs > 0 ? t("run.later") : t("run.now")}
+          action={delayMs > 0 || at !== null ? t("run.later") : t("run.now")}
           busy={busy}
           onClose={onClose}
         />
       }
     >
       {error !== undefined && (
-        <ErrorBox error={error} shownFields={(field) => ["params", "delayMs"].includes(field)} />
+        <ErrorBox error={error} shownFields={(field) => ["params", "delayMs", "at"].includes(field)} />
       )}
       <Field label={t("run.params")} hint={t("run.params.hint")} errors={errors("params")} wide>
         {(ids) => (
@@ -107,6 +115,22 @@ export function RunDialog({ appId, job, params: first = "", onClose }: Props): R
       )}
       <Field label={t("run.delay")} errors={delayErrors}>
         {(ids) => <DurationInput ids={ids} value={delayMs} onChange={setDelayMs} />}
+      </Field>
+      <Field
+        label={t("run.at")}
+        hint={t("run.at.hint", { zone: browserZone() })}
+        errors={isOver ? [t("run.at.past")] : errors("at")}
+      >
+        {(ids) => (
+          <input
+            {...ids}
+            type="datetime-local"
+            step={1}
+            value={toLocalInput(at)}
+            onChange={(event) => setAt(fromLocalInput(event.target.value))}
+            data-testid="run-at"
+          />
+        )}
       </Field>
     </Dialog>
   );

@@ -12,7 +12,7 @@ use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, shard_of};
 use crate::actor::scheduler::{ScheduleApp, parse_schedule};
 use crate::domain::instance::Instance;
 use crate::domain::job::JobDefinition;
-use crate::domain::trigger::after_run;
+use crate::domain::trigger::{after_run, first_trigger};
 
 /// Instances that are loaded at once.
 const PIECE: u32 = 2_000;
@@ -124,17 +124,22 @@ fn hand_over(
     Ok(())
 }
 
-/// The time from which a job's schedule goes on; a loop without a run begins anew.
+/// The time from which a job's schedule goes on. One without a time in the store begins anew: a loop
+/// without a run, and what the reference never gives a time.
 fn next_of(
     parts: &ElectorParts,
     job: &JobDefinition,
     is_busy: bool,
     now: UnixMillis,
 ) -> Option<UnixMillis> {
-    let is_loop = job.schedule.kind == TimeExpressionType::FixedDelay;
-    if job.next_trigger_at.is_some() || !is_loop || is_busy {
+    if job.next_trigger_at.is_some() {
         return job.next_trigger_at;
     }
     let schedule = parse_schedule(&job.schedule, parts.zone).ok()?;
-    after_run(&schedule, &job.schedule.lifecycle, now)
+    let lifecycle = &job.schedule.lifecycle;
+    match job.schedule.kind {
+        TimeExpressionType::FixedDelay if is_busy => None,
+        TimeExpressionType::FixedDelay => after_run(&schedule, lifecycle, now),
+        _ => first_trigger(&schedule, lifecycle, now),
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use powerjob_common::actor::{Letter, Reply};
 use powerjob_common::id::InstanceId;
+use powerjob_common::time::UnixMillis;
 use serde::Serialize;
 
 use crate::domain::instance::Instance;
@@ -30,6 +31,8 @@ pub struct RunRequest {
     pub params: Option<String>,
     /// Wait this long before it starts, in milliseconds.
     pub delay_ms: u64,
+    /// Start it then instead; at once if that is over.
+    pub at: Option<UnixMillis>,
 }
 
 /// Why runs were not started.

@@ -60,6 +60,8 @@ impl Shard {
         request: RunRequest,
         now: UnixMillis,
     ) -> Instance {
+        let delayed = now.after(Duration::from_millis(request.delay_ms));
+        let start_at = request.at.map_or(delayed, |at| at.max(now));
         Instance {
             instance_id: self.next_id(now),
             job_id: job.id,
@@ -69,7 +71,7 @@ impl Shard {
             job_params: (!job.params.is_empty()).then(|| job.params.clone()),
             instance_params: request.params,
             created_at: now,
-            state: fold::waiting(now.after(Duration::from_millis(request.delay_ms))),
+            state: fold::waiting(start_at),
         }
     }
 

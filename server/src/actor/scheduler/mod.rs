@@ -19,7 +19,7 @@ use actix::prelude::*;
 use powerjob_common::actor::{Mail, Port, Reply};
 use powerjob_common::id::JobId;
 use powerjob_common::instance_id::InstanceIdGenerator;
-use powerjob_common::status::SwitchableStatus;
+use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
 use powerjob_common::time::{Clock, UnixMillis};
 use powerjob_common::time_expression::Schedule;
 
@@ -185,7 +185,7 @@ impl Actor for Scheduler {
 impl Handler<Mail<ScheduleApp>> for Scheduler {
     type Result = ();
 
-    fn handle(&mut self, mail: Mail<ScheduleApp>, _ctx: &mut Self::Context) {
+    fn handle(&mut self, mail: Mail<ScheduleApp>, ctx: &mut Self::Context) {
         let (ScheduleApp { app_id, jobs }, _ticket) = mail.open();
         tracing::info!(%app_id, job_count = jobs.len(), "scheduling an application");
         for (job, next) in jobs {
@@ -193,6 +193,9 @@ impl Handler<Mail<ScheduleApp>> for Scheduler {
                 self.loops.insert(job.id);
             }
             self.index.set(job.id, next);
+            if next.is_none() && has_times(job.schedule.kind) {
+                self.end_schedule(job, ctx);
+            }
         }
         self.set_deadline();
     }
@@ -251,7 +254,7 @@ impl Handler<Mail<AwaitPlanning>> for Scheduler {
 impl Handler<Mail<RunEnded>> for Scheduler {
     type Result = ();
 
-    fn handle(&mut self, mail: Mail<RunEnded>, _ctx: &mut Self::Context) {
+    fn handle(&mut self, mail: Mail<RunEnded>, ctx: &mut Self::Context) {
         let (RunEnded { job_id, ended_at }, _ticket) = mail.open();
         let Some(job) = self.parts.jobs.get(job_id) else {
             return;
@@ -264,6 +267,17 @@ impl Handler<Mail<RunEnded>> for Scheduler {
             let next = after_run(&schedule, &job.schedule.lifecycle, ended_at);
             self.index.set(job_id, next);
             self.set_deadline();
+            if next.is_none() {
+                self.end_schedule(job, ctx);
+            }
         }
     }
+}
+
+/// Whether such a schedule has a next time until it has ended, whatever its runs do.
+fn has_times(kind: TimeExpressionType) -> bool {
+    !matches!(
+        kind,
+        TimeExpressionType::Api | TimeExpressionType::Workflow | TimeExpressionType::FixedDelay
+    )
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use powerjob_common::id::{InstanceId, JobId};
-use powerjob_common::status::SwitchableStatus;
+use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
 use powerjob_common::time::UnixMillis;
 
 use super::{STORE_PAUSE, Scheduler, TURN_PAUSE};
@@ -13,6 +13,7 @@ use crate::domain::fold;
 use crate::domain::instance::{Instance, Trigger};
 use crate::domain::job::JobDefinition;
 use crate::domain::trigger::{Occurrence, Timetable, after_run, plan};
+use crate::live::Event;
 use crate::store;
 use crate::store::write::{Lane, TriggerWrite, WriteOp, WriteOutcome};
 
@@ -141,7 +142,11 @@ impl Scheduler {
         for (token, outcome) in results {
             let job_id = job_of(token);
             match outcome {
-                WriteOutcome::Applied => self.applied(job_id, &mut adopted),
+                WriteOutcome::Applied => {
+                    if let Some(ended) = self.applied(job_id, &mut adopted) {
+                        self.end_schedule(ended, ctx);
+                    }
+                }
                 WriteOutcome::Stale => self.reload(job_id, ctx),
                 // An adopted row has the trigger key: go on behind it.
                 WriteOutcome::Duplicate => advances.extend(self.pass_over(job_id)),
@@ -160,10 +165,13 @@ impl Scheduler {
         self.submit(advances, now);
     }
 
-    fn applied(&mut self, job_id: JobId, adopted: &mut [Vec<AdoptedRun>]) {
-        let Some(pending) = self.pending.remove(&job_id) else {
-            return;
-        };
+    /// Hands the occurrences over; returns the job if its schedule has no further time.
+    fn applied(
+        &mut self,
+        job_id: JobId,
+        adopted: &mut [Vec<AdoptedRun>],
+    ) -> Option<Arc<JobDefinition>> {
+        let pending = self.pending.remove(&job_id)?;
         let Pending {
             job,
             epoch,
@@ -182,12 +190,44 @@ impl Scheduler {
         }
         // A save that came between has set the next time already.
         let is_present = |present: &Arc<JobDefinition>| present.revision == job.revision;
-        if self.parts.jobs.get(job_id).as_ref().is_some_and(is_present) {
-            self.follow_time(job_id, next);
-            if was_passed_over {
-                self.begin_loop_anew(&job);
-            }
+        if !self.parts.jobs.get(job_id).as_ref().is_some_and(is_present) {
+            return None;
         }
+        self.follow_time(job_id, next);
+        if was_passed_over {
+            self.begin_loop_anew(&job);
+        }
+        let goes_on = next.is_some() || job.schedule.kind == TimeExpressionType::FixedDelay;
+        (!goes_on).then_some(job)
+    }
+
+    /// Switches a job off whose schedule has no further time. If that fails, the next owner of the
+    /// application does it.
+    pub(super) fn end_schedule(&self, job: Arc<JobDefinition>, ctx: &mut Context<Self>) {
+        let store = self.parts.store.clone();
+        let work = async move {
+            let ended = store.end_schedule(job.id, job.revision).await;
+            (job, ended)
+        };
+        ctx.spawn(work.into_actor(self).map(|(job, ended), actor, _ctx| {
+            let (job_id, app_id) = (job.id, job.app_id);
+            match ended {
+                Ok(true) => {
+                    tracing::info!(%job_id, "the schedule has ended: switched the job off");
+                    actor.follow(Arc::new(JobDefinition {
+                        status: SwitchableStatus::Disable,
+                        next_trigger_at: None,
+                        ..(*job).clone()
+                    }));
+                    actor.parts.events.publish(app_id, || Event::JobChanged {
+                        job_id,
+                        deleted: false,
+                    });
+                }
+                Ok(false) => {} // it was changed meanwhile
+                Err(error) => tracing::warn!(%job_id, %error, "a job was not switched off"),
+            }
+        }));
     }
 
     /// A loop goes on when its run ends; without a run it would never.

@@ -155,7 +155,9 @@ impl Scheduler {
         };
         let is_calendar = matches!(
             draft.schedule.kind,
-            TimeExpressionType::Cron | TimeExpressionType::DailyTimeInterval
+            TimeExpressionType::Cron
+                | TimeExpressionType::DailyTimeInterval
+                | TimeExpressionType::Once
         );
         let is_on = draft.status == SwitchableStatus::Enable;
         if is_calendar && is_on && next_trigger_at.is_none() {

@@ -258,6 +258,59 @@ pub(super) async fn lists_are_filtered_and_sorted_and_cut(fixture: Fixture) {
     ));
 }
 
+pub(super) async fn a_kind_of_ours_is_kept_beside_one_that_java_knows(fixture: Fixture) {
+    let store = &fixture.store;
+    let app_id = app(store, "app").await.id;
+    let mut once = job(app_id, "once");
+    once.schedule.kind = TimeExpressionType::Once;
+    once.schedule.expression = "2026-12-24T18:00".to_owned();
+    let once = store.create_job(once, None).await.unwrap();
+    assert_eq!(store.job(once.id).await.unwrap(), once);
+    let filter = JobFilter {
+        kinds: vec![TimeExpressionType::Once],
+        ..JobFilter::default()
+    };
+    let list = store.list_jobs(app_id, filter, JobSort::Newest, None, 9);
+    assert_eq!(list.await.unwrap().jobs, std::slice::from_ref(&once));
+    let code = "select count(*) from {job_info} where id = ? and time_expression_type = 1";
+    let id = once.id.0;
+    let known = store.read(async move |sql| sql.value::<i64>(code, vec![id.into()]).await);
+    assert_eq!(known.await, Ok(1), "the reference reads API");
+    // The Java product saves the row with a kind of its own: that counts then.
+    let java = "update {job_info} set time_expression_type = 2 where id = ?";
+    store
+        .write(async move |sql| sql.execute(java, vec![id.into()]).await)
+        .await
+        .unwrap();
+    let found = store.job(once.id).await.unwrap();
+    assert_eq!(found.schedule.kind, TimeExpressionType::Cron);
+}
+
+pub(super) async fn a_schedule_without_a_further_time_is_switched_off(fixture: Fixture) {
+    let store = &fixture.store;
+    let due = saved_job(store).await;
+    assert!(
+        !store.end_schedule(due.id, due.revision).await.unwrap(),
+        "it has a next time"
+    );
+    let ended = JobDefinition {
+        next_trigger_at: None,
+        ..due.clone()
+    };
+    let ended = store.save_job(save(ended)).await.unwrap().job;
+    assert!(
+        !store.end_schedule(due.id, due.revision).await.unwrap(),
+        "it was changed since"
+    );
+    assert!(store.end_schedule(ended.id, ended.revision).await.unwrap());
+    let found = store.job(ended.id).await.unwrap();
+    assert_eq!(
+        (found.status, found.revision),
+        (SwitchableStatus::Disable, ended.revision)
+    );
+    assert!(!store.end_schedule(ended.id, ended.revision).await.unwrap());
+}
+
 pub(super) async fn unfit_jobs_are_refused(fixture: Fixture) {
     let store = &fixture.store;
     let app_id = app(store, "app").await.id;

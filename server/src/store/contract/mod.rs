@@ -202,6 +202,8 @@ macro_rules! contract {
         a_copy_is_off_and_named_so
         the_history_keeps_every_definition
         lists_are_filtered_and_sorted_and_cut
+        a_kind_of_ours_is_kept_beside_one_that_java_knows
+        a_schedule_without_a_further_time_is_switched_off
         unfit_jobs_are_refused
         the_due_index_has_all_but_the_deleted
     }

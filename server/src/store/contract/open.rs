@@ -11,8 +11,8 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use super::build::{apply, insert, instance, write};
 use super::{Fixture, START, open, open_file};
 use crate::domain::instance::Instance;
-use crate::store::connect::{Purpose, Target};
 use crate::domain::policy::{RetryPolicy, SchedulePolicy};
+use crate::store::connect::{Purpose, Target};
 use crate::store::dialect::Dialect;
 use crate::store::write::WriteOutcome;
 use crate::store::{Error, Store, StoreConfig, migration};
@@ -92,7 +92,7 @@ pub(super) async fn a_clear_word_for_every_bad_path(fixture: Fixture) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_former_version_is_brought_up_to_date() {
-    for steps in 1..=4 {
+    for steps in 1..=5 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old.db");
         let target = Target::Sqlite(path.clone());

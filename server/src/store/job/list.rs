@@ -153,7 +153,9 @@ fn conditions(filter: &JobFilter, app: AppId) -> (String, Vec<Value>) {
     }
     if !filter.kinds.is_empty() {
         let codes = filter.kinds.iter().map(|kind| i64::from(kind.code()));
-        add(" and j.time_expression_type in {ids}", id_list(codes));
+        const KIND: &str = "case when coalesce(j.time_expression_type, 1) = 1 \
+            then coalesce(j.pj_schedule_kind, 1) else j.time_expression_type end";
+        add(&format!(" and {KIND} in {{ids}}"), id_list(codes));
     }
     if let Some(tag) = &filter.tag {
         add(" and j.tag = ?", tag.as_str().into());

@@ -225,6 +225,25 @@ impl Store {
         .await
     }
 
+    /// Switches a job off whose schedule has no further time. Its revision stays; a job that was
+    /// changed since `revision`, or has a next time, stays as it is. Repeating it is harmless.
+    pub async fn end_schedule(&self, id: JobId, revision: i64) -> Result<bool, Error> {
+        let now = self.now();
+        self.write(async move |sql: Sql| {
+            let text = "update {job_info} set status = ?, gmt_modified = {date} where id = ? \
+                and status = ? and coalesce(pj_revision, 0) = ? and next_trigger_time is null";
+            let values = vec![
+                SwitchableStatus::Disable.code().into(),
+                date_text(now).into(),
+                id.0.into(),
+                SwitchableStatus::Enable.code().into(),
+                revision.into(),
+            ];
+            Ok(sql.execute(text, values).await? == 1)
+        })
+        .await
+    }
+
     /// Makes a switched-off copy named `<name>_COPY`.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ const DEFAULT_NO_WORKER_GRACE_MS: u64 = 60_000;
 /// The columns that [`read_job`] reads, in its order.
 pub(super) const COLUMNS: &str = "\
 j.id, j.app_id, j.pj_revision, j.job_name, j.job_description, j.time_expression_type,
-j.time_expression, j.pj_zone, j.lifecycle, j.execute_type, j.processor_type, j.processor_info,
+j.pj_schedule_kind, j.time_expression, j.pj_zone, j.lifecycle, j.execute_type, j.processor_type, j.processor_info,
 j.job_params, j.status, j.max_instance_num, j.concurrency, j.instance_time_limit,
 j.instance_retry_num, j.task_retry_num, j.dispatch_strategy, j.dispatch_strategy_config,
 j.designated_workers, j.max_worker_count, j.min_cpu_cores, j.min_memory_space, j.min_disk_space,
@@ -31,7 +31,8 @@ j.pj_modified_at, j.pj_policy, j.pj_retry";
 
 /// The columns that [`values`] gives values for, in its order.
 const WRITTEN: &str = "\
-app_id, pj_revision, job_name, job_description, time_expression_type, time_expression, pj_zone,
+app_id, pj_revision, job_name, job_description, time_expression_type, pj_schedule_kind,
+time_expression, pj_zone,
 lifecycle, execute_type, processor_type, processor_info, job_params, status, max_instance_num,
 concurrency, instance_time_limit, instance_retry_num, task_retry_num, dispatch_strategy,
 dispatch_strategy_config, designated_workers, max_worker_count, min_cpu_cores, min_memory_space,
@@ -47,11 +48,7 @@ pub(super) fn read_job(row: &QueryResult) -> Result<JobDefinition, Error> {
         name: columns.text()?,
         description: columns.text()?,
         schedule: ScheduleSpec {
-            kind: columns.code(
-                TimeExpressionType::from_code,
-                TimeExpressionType::Api,
-                "a time expression",
-            )?,
+            kind: read_kind(&mut columns)?,
             expression: columns.text()?,
             zone: columns.get()?,
             lifecycle: read_lifecycle(&columns.text()?),
@@ -101,6 +98,24 @@ pub(super) fn read_job(row: &QueryResult) -> Result<JobDefinition, Error> {
         modified_at: columns.instant()?.unwrap_or_default(),
         policy: read_policy(columns.get::<Option<String>>()?.as_deref())?,
         retry: read_retry(columns.get::<Option<String>>()?.as_deref())?,
+    })
+}
+
+/// Our own kind counts while the reference's column says API: whoever writes that column without
+/// knowing ours means what it says.
+fn read_kind(columns: &mut Columns<'_>) -> Result<TimeExpressionType, Error> {
+    let mut kind = || {
+        columns.code(
+            TimeExpressionType::from_code,
+            TimeExpressionType::Api,
+            "a time expression",
+        )
+    };
+    let (known, own) = (kind()?, kind()?);
+    Ok(if known == TimeExpressionType::Api {
+        own
+    } else {
+        known
     })
 }
 
@@ -207,12 +222,16 @@ fn mark(column: &str) -> &'static str {
 fn values(job: &JobDefinition, former_log_config: &str) -> Vec<Value> {
     let lifecycle = serde_json::to_string(&job.schedule.lifecycle).unwrap_or_default();
     let instant = |instant: Option<UnixMillis>| instant.map(|instant| instant.0);
+    let kind = job.schedule.kind;
     vec![
         job.app_id.0.into(),
         job.revision.into(),
         job.name.as_str().into(),
         job.description.as_str().into(),
-        job.schedule.kind.code().into(),
+        kind.known_to_reference().code().into(),
+        (kind != kind.known_to_reference())
+            .then(|| kind.code())
+            .into(),
         job.schedule.expression.as_str().into(),
         job.schedule.zone.clone().into(),
         lifecycle.into(),

@@ -246,6 +246,7 @@ impl MigratorTraitSelf for Schema {
             ),
             self.step("20261121_commit_marks", Change::CommitMarks),
             self.step("20261121_job_policies", Change::JobPolicies),
+            self.step("20261121_schedule_kind", Change::ScheduleKind),
         ]
     }
 
@@ -260,6 +261,7 @@ enum Change {
     OwnColumnsAndTables,
     CommitMarks,
     JobPolicies,
+    ScheduleKind,
 }
 
 struct Step {
@@ -282,6 +284,7 @@ impl MigrationTrait for Step {
             Change::OwnColumnsAndTables => own::create(manager, &self.names).await,
             Change::CommitMarks => own::add_commit_marks(manager, &self.names).await,
             Change::JobPolicies => own::add_job_policies(manager, &self.names).await,
+            Change::ScheduleKind => own::add_schedule_kind(manager, &self.names).await,
         }
     }
 }

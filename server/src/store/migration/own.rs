@@ -209,6 +209,14 @@ pub(super) async fn add_job_policies(
     add_columns(manager, names, "job_info", &columns).await
 }
 
+/// The kind of a schedule that the reference does not know; its own column then says API.
+pub(super) async fn add_schedule_kind(
+    manager: &SchemaManager<'_>,
+    names: &Names,
+) -> Result<(), DbErr> {
+    add_columns(manager, names, "job_info", &[("pj_schedule_kind", Int)]).await
+}
+
 /// The guard never holds a row: inserting one fails, and so does the transaction around it.
 async fn create_guard(manager: &SchemaManager<'_>, names: &Names) -> Result<(), DbErr> {
     let sql = format!(

@@ -67,6 +67,8 @@ export const form = {
   "form.noRight": "You may not change jobs of this application.",
   "form.notDuration": "Not a duration",
   "form.notNumber": "Not a number of this kind",
+  "form.once": "At",
+  "form.once.hint": "By the clock of the job's zone; 2026-12-24T18:00:00+01:00 names its own",
   "form.overlap": "While others run",
   "form.params": "Parameters",
   "form.params.hint": "Given to every run",

@@ -110,6 +110,9 @@ export const jobs = {
   "processor.EXTERNAL": "Container",
   "processor.PYTHON": "Python",
   "processor.SHELL": "Shell",
+  "run.at": "Or start at",
+  "run.at.hint": "In your zone, {zone}",
+  "run.at.past": "This time is over",
   "run.delay": "Start after",
   "run.earlier": "Earlier parameters",
   "run.earlier.choose": "Choose…",
@@ -129,6 +132,8 @@ export const jobs = {
   "schedule.type.FIXED_DELAY.text": "Runs again some time after the previous run has ended.",
   "schedule.type.FIXED_RATE": "Fixed rate",
   "schedule.type.FIXED_RATE.text": "Runs every so often, counted from start to start.",
+  "schedule.type.ONCE": "Once",
+  "schedule.type.ONCE.text": "Runs once, at the time below, and is switched off then.",
   "schedule.type.WORKFLOW": "In a workflow",
   "schedule.type.WORKFLOW.text": "Runs as a node of a workflow.",
 };

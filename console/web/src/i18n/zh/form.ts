@@ -69,6 +69,8 @@ export const form: Record<keyof typeof English, string> = {
   "form.noRight": "您无权修改此应用的任务。",
   "form.notDuration": "不是有效的时长",
   "form.notNumber": "不是有效的数字",
+  "form.once": "时间",
+  "form.once.hint": "按任务时区的时钟；2026-12-24T18:00:00+01:00 这样的写法自带时区",
   "form.overlap": "已有运行未结束时",
   "form.params": "参数",
   "form.params.hint": "传给每次运行",

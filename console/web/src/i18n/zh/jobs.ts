@@ -112,6 +112,9 @@ export const jobs: Record<keyof typeof English, string> = {
   "processor.EXTERNAL": "容器",
   "processor.PYTHON": "Python",
   "processor.SHELL": "Shell",
+  "run.at": "或在此时间启动",
+  "run.at.hint": "按您的时区 {zone}",
+  "run.at.past": "该时间已过",
   "run.delay": "延迟启动",
   "run.earlier": "历史参数",
   "run.earlier.choose": "选择…",
@@ -131,6 +134,8 @@ export const jobs: Record<keyof typeof English, string> = {
   "schedule.type.FIXED_DELAY.text": "上次运行结束后隔一段时间再运行。",
   "schedule.type.FIXED_RATE": "固定频率",
   "schedule.type.FIXED_RATE.text": "按固定间隔运行，从上次开始算起。",
+  "schedule.type.ONCE": "一次",
+  "schedule.type.ONCE.text": "在下面的时间运行一次，之后自动停用。",
   "schedule.type.WORKFLOW": "工作流",
   "schedule.type.WORKFLOW.text": "作为工作流节点运行。",
 };

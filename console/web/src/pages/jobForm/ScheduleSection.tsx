@@ -11,7 +11,7 @@ import { SchedulePreview } from "./SchedulePreview";
 import { useForm } from "./context";
 import { Section } from "./sections";
 
-const TYPES = ["CRON", "FIXED_RATE", "FIXED_DELAY", "DAILY_TIME_INTERVAL", "API", "WORKFLOW"] as const;
+const TYPES = ["CRON", "FIXED_RATE", "FIXED_DELAY", "DAILY_TIME_INTERVAL", "ONCE", "API", "WORKFLOW"] as const;
 
 /** What a type starts with, so that there is something to change. */
 const FIRST: Record<(typeof TYPES)[number], string> = {
@@ -19,9 +19,13 @@ const FIRST: Record<(typeof TYPES)[number], string> = {
   FIXED_RATE: "60000",
   FIXED_DELAY: "60000",
   DAILY_TIME_INTERVAL: writeDaily(NEW_DAILY),
+  ONCE: "",
   API: "",
   WORKFLOW: "",
 };
+
+/** What the browser's own field for a date and time can show. */
+const LOCAL_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?$/;
 
 const EXAMPLES = ["0 * * * * ?", "0 0/10 * * * ?", "0 0 * * * ?", "0 0 3 * * ?", "0 0 9 ? * MON-FRI", "0 0 1 1 * ?"];
 
@@ -129,6 +133,21 @@ function Expression(): ReactNode {
           errors={errors}
           onChange={(expression) => setSchedule({ expression })}
         />
+      );
+    case "ONCE":
+      return (
+        <Field label={t("form.once")} hint={t("form.once.hint")} name="schedule.expression" errors={errors} required>
+          {(ids) => (
+            <input
+              {...ids}
+              type={schedule.expression === "" || LOCAL_TIME.test(schedule.expression) ? "datetime-local" : "text"}
+              step={1}
+              value={schedule.expression}
+              onChange={(event) => setSchedule({ expression: event.target.value })}
+              data-testid="form-once"
+            />
+          )}
+        </Field>
       );
     default:
       return null;
