@@ -1,5 +1,6 @@
 //! Jobs and schedules.
 
+use powerjob_protocol::api::calendar::{Calendar, JobTriggers};
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::instance::RunBar;
 use powerjob_protocol::api::job::{
@@ -160,6 +161,22 @@ impl Client {
     ) -> Result<RunBatchAccepted, Error> {
         self.json(Request::post(format!("/v1/jobs/{id}/runs:batch"), runs)?)
             .await
+    }
+
+    /// The triggers of an application's schedules in the next hours, at most `limit`.
+    pub async fn calendar(&self, app: Id, hours: u32, limit: u32) -> Result<Calendar, Error> {
+        self.json(Request::get(format!(
+            "/v1/apps/{app}/calendar?hours={hours}&limit={limit}"
+        )))
+        .await
+    }
+
+    /// The next triggers of a job.
+    pub async fn next_triggers(&self, id: Id, count: u32) -> Result<JobTriggers, Error> {
+        self.json(Request::get(format!(
+            "/v1/jobs/{id}/triggers?count={count}"
+        )))
+        .await
     }
 
     /// Explains a schedule and lists its next trigger times; a wrong schedule is an answer too.

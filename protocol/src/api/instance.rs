@@ -42,8 +42,11 @@ pub struct InstanceSummary {
     pub trigger: String,
     /// Number of the present attempt, from 1; 0 = never claimed.
     pub attempt: u32,
-    /// The time it is meant for, epoch milliseconds.
+    /// When it should (next) start, epoch milliseconds: with jitter, after a wait for a repetition.
     pub expected_at: i64,
+    /// The time of its schedule that it stands for, epoch milliseconds; only if a schedule made it.
+    #[serde(default)]
+    pub nominal_at: Option<i64>,
     /// When the processor started, epoch milliseconds.
     pub started_at: Option<i64>,
     /// When it ended, epoch milliseconds.

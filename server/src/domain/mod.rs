@@ -11,5 +11,6 @@ pub mod policy;
 pub mod status_check;
 pub mod tracker_selector;
 pub mod trigger;
+pub mod upcoming;
 pub mod worker;
 pub mod worker_filter;

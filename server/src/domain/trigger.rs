@@ -106,7 +106,7 @@ pub fn plan(
         let caught_up = table.caught_up(next, now).into_iter();
         plan.occurrences = caught_up.map(|time| table.occurrence(time, now)).collect();
         plan.missed_since = Some(next);
-        cursor = first_after_outage(table, next, now);
+        cursor = go_on_after(table, next, now);
     }
     let horizon = now.after(look_ahead);
     while let Some(nominal) = cursor
@@ -185,7 +185,7 @@ pub fn resume(
 }
 
 /// The first time on the grid after `now`, when `missed` was the last one used.
-fn first_after_outage(
+pub fn go_on_after(
     table: &Timetable<'_>,
     missed: UnixMillis,
     now: UnixMillis,

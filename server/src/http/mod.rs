@@ -6,6 +6,7 @@
 mod app;
 mod assets;
 mod body;
+mod calendar;
 mod code;
 pub mod error;
 mod event;

@@ -16,7 +16,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBui
 use super::error::PROBLEM_JSON;
 use super::guard::SESSION_COOKIE;
 use super::route::{Needs, Routes, Rule, all_routes};
-use super::{app, event, inspection, instance, job, log, run, schedule, session, worker};
+use super::{app, calendar, event, inspection, instance, job, log, run, schedule, session, worker};
 
 const DESCRIPTION: &str = "\
 Jobs, their runs and the workers that run them.\n\n\
@@ -33,6 +33,7 @@ needs the header `X-Requested-With: powerjob`.";
         app::list, app::create, app::show, app::change, app::remove, app::new_secret,
         job::list, job::create, job::show, job::replace, job::remove, job::enable, job::disable,
         job::copy, job::diagnosis, job::bars,
+        calendar::of_app, calendar::of_job,
         run::run, run::run_batch,
         schedule::check,
         instance::list, instance::show, instance::stop, instance::cancel, instance::retry,

@@ -8,7 +8,8 @@ use powerjob_common::status::Permission;
 
 use super::error::unknown_method;
 use super::{
-    app, event, guard, inspection, instance, job, log, openapi, run, schedule, session, worker,
+    app, calendar, event, guard, inspection, instance, job, log, openapi, run, schedule, session,
+    worker,
 };
 
 /// What a request needs before its handler sees it, and on what.
@@ -130,6 +131,7 @@ pub fn all_routes() -> Routes {
     session::configure(&mut routes);
     app::configure(&mut routes);
     job::configure(&mut routes);
+    calendar::configure(&mut routes);
     schedule::configure(&mut routes);
     instance::configure(&mut routes);
     log::configure(&mut routes);

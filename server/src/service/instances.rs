@@ -239,6 +239,10 @@ pub fn summary(instance: &Instance, job_name: &str) -> InstanceSummary {
         trigger: trigger_name(instance.trigger).to_owned(),
         attempt: state.attempt,
         expected_at: state.expected_at.0,
+        nominal_at: match instance.trigger {
+            Trigger::Schedule { nominal } => Some(nominal.0),
+            Trigger::Api | Trigger::Workflow { .. } => None,
+        },
         started_at: millis(state.started_at),
         finished_at: millis(state.finished_at),
         worker: state

@@ -7,6 +7,7 @@ pub mod access;
 pub mod accounts;
 pub mod apps;
 mod attempts;
+pub mod calendar;
 mod cursor;
 mod diagnosis;
 mod error;

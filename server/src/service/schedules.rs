@@ -178,13 +178,14 @@ pub fn check(services: &Services, input: &ScheduleCheck) -> Result<ScheduleCheck
 
 /// The schedule of a stored job in words; its own text when it is not understood any more.
 pub(super) fn in_plain_words(spec: &ScheduleSpec, server_zone: Tz) -> String {
-    let zone = spec
-        .zone
-        .as_deref()
-        .and_then(|zone| zone.parse().ok())
-        .unwrap_or(server_zone);
-    match Schedule::parse(spec.kind, &spec.expression, zone) {
+    match of_job(spec, server_zone) {
         Ok(schedule) => schedule.describe(),
         Err(_) => spec.expression.clone(),
     }
+}
+
+/// The schedule of a stored job, parsed; a zone that is not known any more is the server's.
+pub(super) fn of_job(spec: &ScheduleSpec, server_zone: Tz) -> Result<Schedule, InvalidExpression> {
+    let zone = spec.zone.as_deref().and_then(|zone| zone.parse().ok());
+    Schedule::parse(spec.kind, &spec.expression, zone.unwrap_or(server_zone))
 }

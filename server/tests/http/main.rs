@@ -6,6 +6,7 @@ mod stand_in;
 mod support;
 
 mod apps;
+mod calendar;
 mod instances;
 mod jobs;
 mod openapi;

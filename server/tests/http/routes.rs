@@ -7,6 +7,7 @@ DELETE /apps/{appId}: SU on the application
 DELETE /jobs/{jobId}: WRITE on the job's application
 DELETE /session: an account
 GET /actors: SU on everything
+GET /apps/{appId}/calendar: READ on the application
 GET /apps/{appId}/events: READ on the application
 GET /apps/{appId}/instances: READ on the application
 GET /apps/{appId}/jobs: READ on the application
@@ -19,6 +20,7 @@ GET /instances/{instanceId}/log: OPS on the instance's application
 GET /instances/{instanceId}: READ on the instance's application
 GET /jobs/{jobId}/diagnosis: READ on the job's application
 GET /jobs/{jobId}/runs: READ on the job's application
+GET /jobs/{jobId}/triggers: READ on the job's application
 GET /jobs/{jobId}: READ on the job's application
 GET /openapi.json: nothing
 GET /session: an account

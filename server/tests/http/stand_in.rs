@@ -10,6 +10,7 @@ use powerjob_common::actor::{ActorScope, Letter, Port, Probe, Reply};
 use powerjob_common::id::{InstanceId, JobId};
 use powerjob_common::status::{InstanceStatus, SwitchableStatus};
 use powerjob_common::time::{Clock, UnixMillis};
+use powerjob_common::time_expression::Schedule;
 use powerjob_server::actor::elector::ClaimApps;
 use powerjob_server::actor::inspector::{GetClusterActors, NodeReading, RecentMessages};
 use powerjob_server::actor::instance_manager::{
@@ -20,6 +21,7 @@ use powerjob_server::actor::scheduler::{SaveError, SaveJob, SwitchJob};
 use powerjob_server::app::{ServerFacts, ServerHandles};
 use powerjob_server::domain::instance::Instance;
 use powerjob_server::domain::job::JobDefinition;
+use powerjob_server::domain::trigger::first_trigger;
 use powerjob_server::live::{EventHub, JobTable, Ownership, WorkerTable};
 use powerjob_server::log_store::LogStore;
 use powerjob_server::store::job::{JobSave, JobSwitch};
@@ -143,7 +145,11 @@ fn save_port(scope: &ActorScope, store: &Store, jobs: &JobTable) -> Port<SaveJob
     behind(scope, move |letter: SaveJob| {
         let (store, jobs) = (store.clone(), jobs.clone());
         async move {
-            let job = letter.draft.clone().into_definition(None, NOW);
+            let spec = &letter.draft.schedule;
+            let schedule = Schedule::parse(spec.kind, &spec.expression, chrono_tz::Tz::UTC);
+            let schedule = schedule.expect("checked by the service");
+            let next = first_trigger(&schedule, &spec.lifecycle, NOW);
+            let job = letter.draft.clone().into_definition(next, NOW);
             let saved = match letter.draft.id {
                 None => store.create_job(job, letter.author).await,
                 Some(_) => {

@@ -23,12 +23,23 @@ fn row(run: &InstanceSummary) -> Vec<String> {
         run.status.to_string(),
         run.trigger.clone(),
         run.attempt.to_string(),
-        when::brief(run.expected_at),
-        between(Some(run.expected_at), run.started_at),
+        when::brief(run.nominal_at.unwrap_or(run.expected_at)),
+        late(run),
         between(run.started_at, run.finished_at),
         run.worker.clone().unwrap_or_default(),
         short(&run.result, 60),
     ]
+}
+
+/// From the time it stands for to its start; a repetition is not late.
+fn late(run: &InstanceSummary) -> String {
+    if run.attempt > 1 {
+        return String::new();
+    }
+    between(
+        Some(run.nominal_at.unwrap_or(run.expected_at)),
+        run.started_at,
+    )
 }
 
 /// One line after a change.

@@ -15,6 +15,8 @@ use crate::connect::{Access, Connection};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 
+/// Triggers of a calendar.
+const MOST_TRIGGERS: u32 = 2_000;
 /// Largest page the API gives.
 pub(super) const MAX_PAGE: u32 = 500;
 
@@ -30,6 +32,7 @@ Examples:
   powerjob job run nightly --params today --wait --follow
   powerjob job run nightly --at 18:00               or --delay 2h; `instance cancel` calls it off
   powerjob job next nightly                         the next times it is due
+  powerjob job next --app shop --hours 48           what is coming, over all jobs
   powerjob job check --cron \"0 0 9 ? * MON#1\"       explains a schedule before it is saved
   powerjob job why nightly                          why does it not run?")]
 pub(crate) struct JobArgs {
@@ -94,13 +97,21 @@ enum JobCommand {
     },
     /// Run a job now, whatever its schedule says.
     Run(RunArgs),
-    /// Show the next times a job is due.
+    /// Show the next times a job is due; without a job, the calendar of the application.
     Next {
         /// Name or id.
-        job: String,
+        job: Option<String>,
         /// How many times.
         #[arg(short = 'n', long, default_value_t = 10)]
         count: u32,
+        /// How far the calendar looks ahead.
+        #[arg(
+            long,
+            value_name = "COUNT",
+            default_value_t = 24,
+            conflicts_with = "job"
+        )]
+        hours: u32,
     },
     /// Explain a schedule and show its next times, without saving anything.
     Check {
@@ -169,9 +180,22 @@ pub(crate) async fn run(args: JobArgs, output: &Output) -> Result<Outcome, Failu
         }
         JobCommand::Delete { job, yes } => delete(&connection, &job, yes, output).await?,
         JobCommand::Run(args) => return run_job(&connection, args, output).await,
-        JobCommand::Next { job, count } => {
-            let schedule = connection.find_job(&job).await?.definition.schedule;
-            return check(&connection, schedule, count, output).await;
+        JobCommand::Next {
+            job: Some(job),
+            count,
+            ..
+        } => {
+            let id = id_of(&connection, &job).await?;
+            output.show(&client.next_triggers(id, count).await?, job_view::triggers)?;
+        }
+        JobCommand::Next {
+            job: None, hours, ..
+        } => {
+            let app = connection.app().await?;
+            let calendar = client.calendar(app.id, hours, MOST_TRIGGERS).await?;
+            output.show(&calendar, |calendar| {
+                job_view::calendar(calendar, &app.name, output.width())
+            })?;
         }
         JobCommand::Check { schedule, count } => {
             return check_flags(&connection, &schedule, count, output).await;

@@ -1,5 +1,6 @@
 //! How jobs look to people.
 
+use powerjob_client::api::calendar::{Calendar, JobTriggers};
 use powerjob_client::api::instance::RunBar;
 use powerjob_client::api::job::{Diagnosis, Job, JobSummary};
 use powerjob_client::api::policy::{PolicyInput, RetryInput};
@@ -195,6 +196,53 @@ pub(super) fn schedule(checked: &ScheduleChecked) -> String {
     }
     if checked.next.is_empty() {
         text.push_str("  no time to come\n");
+    }
+    text
+}
+
+/// The next times of a job, in its zone.
+pub(super) fn triggers(triggers: &JobTriggers) -> String {
+    let mut text = format!("{} ({})\n", triggers.text, triggers.zone);
+    for at in &triggers.next {
+        text.push_str(&format!("  {}\n", when::full_in(&triggers.zone, *at)));
+    }
+    if triggers.next.is_empty() {
+        text.push_str("  nothing to come: it is switched off, or its schedule has no times\n");
+    }
+    text
+}
+
+/// What is coming, over all jobs of an application.
+pub(super) fn calendar(calendar: &Calendar, app: &str, width: Option<u16>) -> String {
+    if calendar.triggers.is_empty() && calendar.often.is_empty() {
+        return format!("nothing to come in application {app}\n");
+    }
+    let often = calendar.often.iter().map(|job| {
+        let words = format!("{}, next", job.schedule_text);
+        vec![
+            words,
+            when::brief(job.next_at),
+            job.job_name.clone(),
+            job.job_id.to_string(),
+        ]
+    });
+    let single = calendar.triggers.iter().map(|trigger| {
+        let at = when::brief(trigger.at);
+        vec![
+            String::new(),
+            at,
+            trigger.job_name.clone(),
+            trigger.job_id.to_string(),
+        ]
+    });
+    let mut text = table::render(
+        width,
+        &["OFTEN", "AT", "JOB", "ID"],
+        &[3],
+        often.chain(single),
+    );
+    if calendar.is_cut {
+        text.push_str("there are more; look less far ahead with --hours\n");
     }
     text
 }

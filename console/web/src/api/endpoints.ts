@@ -3,6 +3,7 @@ import type {
   App,
   AppChange,
   AppWithSecret,
+  Calendar,
   Diagnosis,
   Id,
   Instance,
@@ -54,6 +55,8 @@ export const api = {
 
   jobs: (id: Id, query: Query, signal?: AbortSignal) =>
     get<Page<JobSummary>>(`${app(id)}/jobs`, signal, query),
+  calendar: (id: Id, hours: number, signal?: AbortSignal) =>
+    get<Calendar>(`${app(id)}/calendar`, signal, { hours, limit: 2000 }),
   job: (id: Id, signal?: AbortSignal) => get<Job>(job(id), signal),
   createJob: (appId: Id, body: JobInput) => call<Job>("POST", `${app(appId)}/jobs`, { body }),
   saveJob: (id: Id, body: JobInput) => call<Job>("PUT", job(id), { body }),

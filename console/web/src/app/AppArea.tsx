@@ -11,6 +11,7 @@ import { Spinner } from "../ui/bits";
 import { Frame } from "./Frame";
 import { NotFound } from "./NotFound";
 import {
+  CalendarPage,
   HomePage,
   InstancePage,
   InstancesPage,
@@ -98,6 +99,9 @@ function Pages(): ReactNode {
       </Route>
       <Route path="/apps/:appId/instances/:id">
         {({ id }) => <InstancePage key={id} instanceId={id} />}
+      </Route>
+      <Route path="/apps/:appId/calendar">
+        <CalendarPage />
       </Route>
       <Route path="/apps/:appId/workers">
         <WorkersPage />

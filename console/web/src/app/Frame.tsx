@@ -37,6 +37,12 @@ function appEntries(id: string): NavEntry[] {
       isCurrent: below(paths.instances(id)),
     },
     {
+      href: paths.calendar(id),
+      text: "nav.calendar",
+      icon: "calendar",
+      isCurrent: below(paths.calendar(id)),
+    },
+    {
       href: paths.workers(id),
       text: "nav.workers",
       icon: "workers",

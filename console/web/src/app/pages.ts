@@ -11,6 +11,7 @@ const job: Load<{ jobId: string }> = () => import("../pages/job/JobPage");
 const jobForm: Load<{ jobId?: string }> = () => import("../pages/jobForm/JobFormPage");
 const instances: Load<None> = () => import("../pages/instances/InstancesPage");
 const instance: Load<{ instanceId: string }> = () => import("../pages/instance/InstancePage");
+const calendar: Load<None> = () => import("../pages/calendar/CalendarPage");
 const workers: Load<None> = () => import("../pages/workers/WorkersPage");
 const apps: Load<None> = () => import("../pages/apps/AppsPage");
 const inspector: Load<None> = () => import("../pages/inspector/InspectorPage");
@@ -21,6 +22,7 @@ export const JobPage = lazy(job);
 export const JobFormPage = lazy(jobForm);
 export const InstancesPage = lazy(instances);
 export const InstancePage = lazy(instance);
+export const CalendarPage = lazy(calendar);
 export const WorkersPage = lazy(workers);
 export const AppsPage = lazy(apps);
 export const InspectorPage = lazy(inspector);
@@ -32,6 +34,7 @@ const PATTERNS: [RegExp, () => Promise<unknown>][] = [
   [/^\/apps\/\d+\/jobs\/\d+$/, job],
   [/^\/apps\/\d+\/instances$/, instances],
   [/^\/apps\/\d+\/instances\/\d+$/, instance],
+  [/^\/apps\/\d+\/calendar$/, calendar],
   [/^\/apps\/\d+\/workers$/, workers],
   [/^\/(?:apps)?$/, apps],
   [/^\/inspector$/, inspector],

@@ -10,5 +10,6 @@ export const paths = {
   editJob: (appId: string, id: string): string => `/apps/${appId}/jobs/${id}/edit`,
   instances: (id: string, search = ""): string => `/apps/${id}/instances${search}`,
   instance: (appId: string, id: string): string => `/apps/${appId}/instances/${id}`,
+  calendar: (id: string): string => `/apps/${id}/calendar`,
   workers: (id: string): string => `/apps/${id}/workers`,
 };

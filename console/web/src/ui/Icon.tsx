@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 const PATHS = {
   apps: "M3 3h5v5H3zM10 3h3v5h-3zM3 10h5v3H3zM10 10h3v3h-3z",
   home: "M2 8l6-5 6 5M4 7v6h8V7",
+  calendar: "M3 4h10v9H3zM3 7h10M6 2v3M10 2v3",
   jobs: "M3 4h10M3 8h10M3 12h6",
   runs: "M3 13V8M7 13V3M11 13V6M14 13v-3",
   workers: "M3 3h10v4H3zM3 9h10v4H3zM5 5h.01M5 11h.01",

@@ -46,6 +46,7 @@ export const frame = {
   "look.theme.dark": "Dark",
   "look.theme.light": "Light",
   "nav.apps": "Applications",
+  "nav.calendar": "Calendar",
   "nav.home": "Home",
   "nav.inspector": "Inspector",
   "nav.instances": "Instances",

@@ -48,6 +48,7 @@ export const runs = {
   "runs.job.any": "Show all jobs",
   "runs.job.is": "Job: {job}",
   "runs.job.search": "Job by name…",
+  "runs.nominal": "Stands for",
   "runs.range": "Time range",
   "runs.range.all": "Any time",
   "runs.range.custom": "From … to …",

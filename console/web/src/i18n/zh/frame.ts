@@ -48,6 +48,7 @@ export const frame: Record<keyof typeof English, string> = {
   "look.theme.dark": "深色",
   "look.theme.light": "浅色",
   "nav.apps": "应用",
+  "nav.calendar": "日历",
   "nav.home": "概览",
   "nav.inspector": "透视",
   "nav.instances": "运行实例",

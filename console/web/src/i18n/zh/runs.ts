@@ -50,6 +50,7 @@ export const runs: Record<keyof typeof English, string> = {
   "runs.job.any": "显示全部任务",
   "runs.job.is": "任务：{job}",
   "runs.job.search": "按名称选择任务…",
+  "runs.nominal": "对应的触发时间",
   "runs.range": "时间范围",
   "runs.range.all": "任意时间",
   "runs.range.custom": "自定义…",

@@ -207,6 +207,9 @@ function Facts({ instance }: { instance: Instance }): ReactNode {
       ),
     },
     { name: t("runs.trigger"), value: word("trigger", instance.trigger) },
+    ...(instance.nominalAt && instance.nominalAt !== instance.expectedAt
+      ? [{ name: t("runs.nominal"), value: <Time at={instance.nominalAt} full /> }]
+      : []),
     { name: t("runs.expected"), value: <Time at={instance.expectedAt} full /> },
     { name: t("runs.revision"), value: instance.jobRevision },
     { name: t("runs.trace"), value: <Copyable text={instance.traceId} /> },

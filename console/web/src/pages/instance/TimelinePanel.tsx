@@ -17,8 +17,9 @@ export function TimelinePanel({ instance, now }: { instance: Instance; now: numb
   const steps = timelineSteps(timeline);
   const next = open ? steps.findIndex((entry, index) => entry.at === undefined && index > 1) : -1;
   const parts = phases(timeline, now, open).filter((phase) => phase.ms > 0);
-  const lateness =
-    timeline.startedAt && timeline.expectedAt ? timeline.startedAt - timeline.expectedAt : undefined;
+  // a repetition is not late for the time the run stands for
+  const meant = instance.attempt > 1 ? timeline.expectedAt : (instance.nominalAt ?? timeline.expectedAt);
+  const lateness = timeline.startedAt && meant ? timeline.startedAt - meant : undefined;
   return (
     <section className="panel" data-testid="timeline">
       <h2>

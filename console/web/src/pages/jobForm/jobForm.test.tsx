@@ -80,6 +80,21 @@ describe("job form", () => {
     expect(screen.queryByTestId("form-expression")).toBeNull();
     await waitFor(() => expect(screen.getByTestId("schedule-preview")).not.toBeNull());
   });
+
+  it("asks only for the numbers of the chosen policies", async () => {
+    serveForm();
+    show(<JobForm first={NEW_JOB} workers={[]} />);
+    await screen.findByTestId("schedule-words");
+    const field = (name: string): Element | null => document.querySelector(`[data-field="${name}"]`);
+    expect([field("policy.catchUp"), field("policy.queueLimit"), field("retry.backOff")]).toEqual([null, null, null]);
+    fireEvent.click(screen.getByLabelText("Catch up"));
+    fireEvent.click(screen.getByLabelText("Wait"));
+    expect(field("policy.catchUp")?.querySelector("input")?.value).toBe("3");
+    expect(field("policy.queueLimit")?.querySelector("input")?.value).toBe("100");
+    fireEvent.click(screen.getByLabelText("On request"));
+    expect(field("policy.misfire")).toBeNull();
+    expect(field("policy.overlap")).not.toBeNull();
+  });
 });
 
 describe("draft", () => {
@@ -91,6 +106,15 @@ describe("draft", () => {
   it("finds numbers and durations that are none", () => {
     const draft = { ...NEW_JOB, name: "a", processor: "b", timeLimitMs: Number.NaN, concurrency: Number.NaN };
     expect(draftErrors(draft, t).map((error) => error.field)).toEqual(["concurrency", "timeLimitMs"]);
+  });
+
+  it("names what is wrong inside the policies", () => {
+    const draft = { ...NEW_JOB, name: "a", processor: "b", policy: { ...NEW_JOB.policy, jitterMs: Number.NaN } };
+    expect(draftErrors(draft, t).map((error) => error.field)).toEqual(["policy.jitterMs"]);
+    const read = readDraft('{"name":"a","policy":{"misfire":"SKIP","jitter":5},"retry":{"delayMs":1}}', t);
+    expect("error" in read && read.error).toContain("policy.jitter");
+    const good = readDraft('{"name":"a","retry":{"delayMs":1}}', t);
+    expect("draft" in good && good.draft.retry).toEqual({ ...NEW_JOB.retry, delayMs: 1 });
   });
 
   it("reads JSON and names every unknown field", () => {
