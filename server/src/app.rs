@@ -14,15 +14,17 @@ use powerjob_common::time::{Clock, SystemClock, UnixMillis};
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::StartError;
+use crate::actor::cleaner::CleanNow;
 use crate::actor::elector::ClaimApps;
 use crate::actor::inspector::{GetClusterActors, RecentMessages, WatchCluster};
 use crate::actor::instance_manager::InstancePorts;
 use crate::actor::scheduler::{SaveJob, SwitchJob};
-use crate::config::ServerConfig;
-use crate::live::{EventHub, JobTable, Ownership, WorkerTable};
+use crate::config::{ServerConfig, Setting};
+use crate::live::{CleaningCounts, EventHub, JobTable, Ownership, RunStats, WorkerTable};
 use crate::log_store::LogStore;
 use crate::service::accounts::GeneratedPassword;
 use crate::store::Store;
+use crate::traces::TraceSink;
 
 /// What the HTTP surface gets. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -59,6 +61,14 @@ pub struct ServerHandles {
     pub watch_cluster: Port<WatchCluster>,
     /// Recent messages of this node.
     pub recent_messages: Port<RecentMessages>,
+    /// Deletes what is too old.
+    pub clean_now: Port<CleanNow>,
+    /// What was deleted so far.
+    pub cleaning: CleaningCounts,
+    /// How runs fare.
+    pub run_stats: RunStats,
+    /// Traces of runs, if they are wanted.
+    pub traces: TraceSink,
     /// Facts that do not change while the server runs.
     pub facts: Arc<ServerFacts>,
 }
@@ -74,6 +84,10 @@ pub struct ServerFacts {
     pub zone: chrono_tz::Tz,
     /// Address for workers, `host:port`.
     pub worker_address: String,
+    /// The fencing token of this life of the server.
+    pub lease_epoch: i64,
+    /// What is configured, for people.
+    pub settings: Vec<Setting>,
 }
 
 /// What is known when the server takes requests.

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use powerjob_common::secret::Secret;
 
+use crate::domain::cleanup::RetentionPolicy;
+use crate::traces::TraceConfig;
+
 /// Settings of a server.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
@@ -50,6 +53,28 @@ pub struct ServerConfig {
     pub look_ahead: Duration,
     /// Whether workers may come in without proving a secret. Default `false`.
     pub allow_unproven_workers: bool,
+    /// How long things are kept. Default: instances and logs 30 days, logs of an application at most
+    /// 10 GiB, former definitions of jobs a year.
+    pub retention: RetentionPolicy,
+    /// How often what is too old is deleted, 1 s to 1 d. Default 10 min.
+    pub clean_every: Duration,
+    /// Programs that send it as a bearer token may read `/metrics`; `None`: administrators only.
+    pub metrics_token: Option<Secret<String>>,
+    /// Where traces of runs go; `None`: there are none.
+    pub traces: Option<TraceConfig>,
+    /// What to show people of the configuration. Default: nothing.
+    pub settings: Vec<Setting>,
+}
+
+/// A setting as people may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// `section.field`.
+    pub name: String,
+    /// As one would write it, `***` for secrets; `None`: not set.
+    pub value: Option<String>,
+    /// Where it comes from, in words.
+    pub origin: String,
 }
 
 impl ServerConfig {
@@ -73,6 +98,11 @@ impl ServerConfig {
             worker_return_grace: Duration::from_secs(10),
             look_ahead: Duration::from_secs(1),
             allow_unproven_workers: false,
+            retention: RetentionPolicy::default(),
+            clean_every: Duration::from_secs(600),
+            metrics_token: None,
+            traces: None,
+            settings: Vec::new(),
         }
     }
 
@@ -115,6 +145,7 @@ impl ServerConfig {
                 3_600_000,
             ),
             ("look_ahead", self.look_ahead, 100, 60_000),
+            ("clean_every", self.clean_every, 1_000, 86_400_000),
         ] {
             if !(least_ms..=most_ms).contains(&value.as_millis()) {
                 let reason = format!("found {value:?}; it must be {least_ms} to {most_ms} ms");

@@ -13,3 +13,4 @@ pub mod log_store;
 pub mod rpc;
 pub mod service;
 pub mod store;
+pub mod traces;

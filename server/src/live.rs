@@ -1,13 +1,18 @@
 //! What the actors know and everyone may read: jobs, workers, events. Written by few, read by many.
 
+mod cleaning;
 mod events;
 mod jobs;
 mod ownership;
+mod run_stats;
 mod running;
 mod workers;
 
+pub use self::cleaning::{Cleaned, CleaningCounts, CleaningReading};
 pub use self::events::{Event, EventHub, EventStream, Missed};
 pub use self::jobs::JobTable;
 pub use self::ownership::Ownership;
+pub use self::run_stats::RunStats;
+pub(crate) use self::run_stats::nominal_of;
 pub use self::running::RunningCounts;
 pub use self::workers::{WorkerEntry, WorkerLink, WorkerTable};

@@ -30,5 +30,5 @@ pub use port::{AskError, Port, Refused, Reply};
 pub use probe::Probe;
 pub use scope::ActorScope;
 pub use slot::ActorSlot;
-pub use stats::{ActorStats, Histogram};
+pub use stats::{ActorStats, Histogram, HistogramReading};
 pub use tap::{Outcome, Sighting, Tap, TapFilter, TapRecord, TapStream};

@@ -12,12 +12,25 @@ const BUCKETS: usize = 64 << SUB_BUCKET_BITS;
 #[derive(Debug)]
 pub struct Histogram {
     buckets: Box<[AtomicU64]>,
+    sum_ns: AtomicU64,
+}
+
+/// What a histogram holds at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistogramReading {
+    /// For each power of two of nanoseconds, ascending: how many durations were shorter.
+    pub shorter_than: Vec<(Duration, u64)>,
+    /// How many there are.
+    pub count: u64,
+    /// All together; wraps after 584 years.
+    pub sum: Duration,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
         Self {
             buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
+            sum_ns: AtomicU64::new(0),
         }
     }
 }
@@ -27,6 +40,26 @@ impl Histogram {
     pub fn record(&self, span: Duration) {
         let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         self.buckets[bucket_of(nanos)].fetch_add(1, Relaxed);
+        self.sum_ns.fetch_add(nanos, Relaxed);
+    }
+
+    /// The counts below each power of two from `2^first` to `2^last` nanoseconds (at most 2^63).
+    pub fn reading(&self, first: u32, last: u32) -> HistogramReading {
+        let counts: Vec<u64> = self
+            .buckets
+            .iter()
+            .map(|bucket| bucket.load(Relaxed))
+            .collect();
+        let below =
+            |power: u32| -> u64 { counts[..(power << SUB_BUCKET_BITS) as usize].iter().sum() };
+        let powers = first..=last.min(u64::BITS - 1);
+        HistogramReading {
+            shorter_than: powers
+                .map(|power| (Duration::from_nanos(1 << power), below(power)))
+                .collect(),
+            count: counts.iter().sum(),
+            sum: Duration::from_nanos(self.sum_ns.load(Relaxed)),
+        }
     }
 
     /// The duration below which the share `quantile` (0.0..=1.0) of all lies; zero without any.
@@ -137,6 +170,27 @@ mod tests {
                 "{quantile}: {found_us}"
             );
         }
+    }
+
+    #[test]
+    fn a_reading_counts_what_is_shorter() {
+        let histogram = Histogram::default();
+        for nanos in [1_000, 1_023, 1_024, 5_000] {
+            histogram.record(Duration::from_nanos(nanos));
+        }
+        let reading = histogram.reading(9, 13);
+        let counts: Vec<_> = reading
+            .shorter_than
+            .iter()
+            .map(|(_, count)| *count)
+            .collect();
+        assert_eq!(counts, [0, 2, 3, 3, 4]);
+        assert_eq!(reading.shorter_than[1].0, Duration::from_nanos(1_024));
+        assert_eq!(
+            (reading.count, reading.sum),
+            (4, Duration::from_nanos(8_047))
+        );
+        assert_eq!(histogram.reading(60, 99).shorter_than.len(), 4);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a server: decides when and where jobs run, and records what became of them.
+    /// Run a server, or look at a running one: it decides when and where jobs run.
     Server(ServerArgs),
     /// Run an agent: a ready-made worker for scripts, HTTP calls and trials.
     Agent(AgentArgs),
@@ -72,8 +72,11 @@ impl Command {
     /// Whether the results are for a program.
     pub(crate) fn wants_json(&self) -> bool {
         match self {
-            Self::Server(_)
-            | Self::Agent(_)
+            Self::Server(args) => args
+                .command
+                .as_ref()
+                .is_some_and(|command| command.wants_json()),
+            Self::Agent(_)
             | Self::Standalone(_)
             | Self::Admin(_)
             | Self::Migrate(_)

@@ -28,6 +28,7 @@ mod error;
 mod inspection;
 mod instance;
 mod job;
+mod server;
 mod session;
 mod sse;
 #[cfg(test)]

@@ -15,5 +15,6 @@ pub mod policy;
 pub mod problem;
 pub mod schedule;
 pub mod schema;
+pub mod server;
 pub mod session;
 pub mod worker;

@@ -9,6 +9,7 @@ use powerjob_common::instance_id::InstanceIdGenerator;
 use powerjob_common::time::Clock;
 
 use super::ServerFacts;
+use crate::actor::cleaner::{self, Cleaner, CleanerParts};
 use crate::actor::dispatcher::{Dispatcher, VerdictPorts};
 use crate::actor::elector::{Elector, ElectorParts};
 use crate::actor::inspector::{self, Inspector, InspectorParts, Nodes};
@@ -22,11 +23,14 @@ use crate::actor::status_checker::StatusChecker;
 use crate::actor::timer::WakeTimer;
 use crate::actor::worker_registry::{self, ShardNews, WorkerRegistry, WorkerRegistryParts};
 use crate::config::ServerConfig;
-use crate::live::{EventHub, JobTable, Ownership, RunningCounts, WorkerTable};
+use crate::live::{
+    CleaningCounts, EventHub, JobTable, Ownership, RunStats, RunningCounts, WorkerTable,
+};
 use crate::log_store::LogStore;
 use crate::rpc::{ConnectionParts, RegistryPorts};
 use crate::store::Store;
 use crate::store::lease::ServerLease;
+use crate::traces::TraceSink;
 
 /// Places of an instance manager. New runs are refused well before, so that commits always fit.
 const INSTANCE_PLACES: usize = 2_000_000;
@@ -37,7 +41,7 @@ const ELECTOR_PLACES: usize = 1_024;
 const VERDICT_LIMIT: Duration = Duration::from_secs(5);
 /// Server ids for the instances that the scheduler makes; the others are for runs by call.
 const SCHEDULER_IDS: u16 = 16;
-/// The log collector and the inspector hold nothing that is not elsewhere, too.
+/// These actors hold nothing that is not elsewhere, too.
 const REBUILDABLE: OnDeath = OnDeath::Rebuild { max_restarts: 10 };
 
 /// What the actors are built from.
@@ -53,6 +57,7 @@ pub(super) struct Ground {
     pub(super) ownership: Ownership,
     pub(super) timer: WakeTimer,
     pub(super) facts: Arc<ServerFacts>,
+    pub(super) traces: TraceSink,
 }
 
 /// The running actors and the ways to them.
@@ -72,6 +77,7 @@ pub(super) fn start(ground: Ground) -> Actors {
     let workers = WorkerTable::default();
     let events = EventHub::default();
     let nodes = Nodes::default();
+    let stats = RunStats::default();
 
     let managers: Slots = (0..ground.shards)
         .map(|place| ActorSlot::new(scope, &format!("server/instances/{place}"), INSTANCE_PLACES))
@@ -88,6 +94,7 @@ pub(super) fn start(ground: Ground) -> Actors {
         ActorSlot::new(scope, "server/logs", log_collector::CAPACITY);
     let inspector: ActorSlot<Inspector> =
         ActorSlot::new(scope, inspector::PATH, inspector::CAPACITY);
+    let cleaner: ActorSlot<Cleaner> = ActorSlot::new(scope, "server/cleaner", cleaner::CAPACITY);
 
     let arbiter = |runtime: &Arc<tokio::runtime::Runtime>| {
         let runtime = runtime.clone();
@@ -107,6 +114,8 @@ pub(super) fn start(ground: Ground) -> Actors {
         workers: workers.clone(),
         ownership: ground.ownership.clone(),
         events: events.clone(),
+        stats: stats.clone(),
+        traces: ground.traces.clone(),
         return_grace: ground.config.worker_return_grace,
     };
     let running = RunningCounts::default();
@@ -193,6 +202,20 @@ pub(super) fn start(ground: Ground) -> Actors {
         StatusChecker::new(checks.clone())
     });
 
+    let cleaning = CleaningCounts::default();
+    let parts = CleanerParts {
+        clock: ground.clock.clone(),
+        store: ground.store.clone(),
+        logs: ground.logs.clone(),
+        ownership: ground.ownership.clone(),
+        counts: cleaning.clone(),
+        policy: ground.config.retention,
+        every: ground.config.clean_every,
+    };
+    guardian.start(&cleaner, &bulk.handle(), REBUILDABLE, move || {
+        Cleaner::new(parts.clone())
+    });
+
     let handles = super::ServerHandles {
         scope: scope.clone(),
         clock: ground.clock.clone(),
@@ -210,6 +233,10 @@ pub(super) fn start(ground: Ground) -> Actors {
         cluster_actors: inspector.port().from("server/http"),
         watch_cluster: inspector.port().from("server/http"),
         recent_messages: inspector.port().from("server/http"),
+        clean_now: cleaner.port().from("server/http"),
+        cleaning,
+        run_stats: stats,
+        traces: ground.traces.clone(),
         facts: ground.facts.clone(),
     };
     let connections = ConnectionParts {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::Mistake;
-use crate::{log_store, store};
+use crate::{log_store, store, traces};
 
 /// Why a server did not start, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,9 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] traces::SetupError),
     /// The server had to end.
     #[error("the server ended: {0}")]
     Fatal(String),

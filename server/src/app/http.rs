@@ -51,6 +51,7 @@ pub(super) fn start(
     let streams = CancellationToken::new();
     let http_config = HttpConfig {
         behind_https: config.behind_https,
+        metrics_token: config.metrics_token.clone(),
         ..HttpConfig::default()
     };
     let ownership = handles.ownership.clone();

@@ -24,6 +24,7 @@ use crate::rpc::{BoundListener, DoorConfig};
 use crate::service::accounts::{GeneratedPassword, ensure_administrator};
 use crate::store::lease::{LeaseRequest, ServerLease};
 use crate::store::{Error, Store, StoreConfig};
+use crate::traces::TraceSink;
 
 /// Server ids that are leased for instance ids: 64 x 64 instances a millisecond.
 const SERVER_IDS: u16 = 64;
@@ -55,6 +56,10 @@ pub(super) async fn serve(
         node_id: config.node.clone(),
         incarnation: started_at.0.cast_unsigned(),
     };
+    let traces = match &config.traces {
+        Some(wanted) => TraceSink::start(wanted, &config.node, runtime.handle())?,
+        None => TraceSink::default(),
+    };
     let store = open_store(&config, &runtime, &clock).await?;
     let generated_password = make_administrator(&config, &store).await?;
     let logs = open_logs(&config.data_dir, &clock)?;
@@ -74,6 +79,8 @@ pub(super) async fn serve(
             .parsed_zone()
             .map_err(|mistake| StartError::Config(vec![mistake]))?,
         worker_address: worker_address.clone(),
+        lease_epoch: lease.epoch(),
+        settings: config.settings.clone(),
     });
     let timer = WakeTimer::start(clock.clone()).map_err(StartError::Runtime)?;
     let Actors {
@@ -92,6 +99,7 @@ pub(super) async fn serve(
         ownership: ownership.clone(),
         timer,
         facts,
+        traces,
         config: config.clone(),
     });
     let door_config = DoorConfig {

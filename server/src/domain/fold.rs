@@ -71,6 +71,16 @@ pub enum Folded {
     Changed(Box<Change>),
 }
 
+/// When the processor of the present attempt began, if that becomes known by this event.
+pub fn first_start(before: &InstanceState, folded: &Folded) -> Option<UnixMillis> {
+    let after = match folded {
+        Folded::Unchanged | Folded::Stale => return None,
+        Folded::Noted(next) => next,
+        Folded::Changed(change) => change.ended.as_ref().unwrap_or(&change.next),
+    };
+    after.started_at.filter(|_| before.started_at.is_none())
+}
+
 /// A change that is stored before it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {

@@ -43,6 +43,9 @@ pub enum WorkerState {
 }
 
 impl WorkerState {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Online, Self::Draining, Self::Suspect, Self::Lost];
+
     /// The name as the API spells it.
     pub const fn name(self) -> &'static str {
         match self {

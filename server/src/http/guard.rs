@@ -158,7 +158,11 @@ fn allow(
     }
 }
 
-async fn authenticate(services: &Services, request: &HttpRequest) -> Result<Caller, ApiError> {
+/// Who sends a request, by its token, ticket or cookie.
+pub(super) async fn authenticate(
+    services: &Services,
+    request: &HttpRequest,
+) -> Result<Caller, ApiError> {
     let now = services.now();
     if let Some(token) = bearer(request)? {
         let session = Fingerprint::of(token);
@@ -186,7 +190,8 @@ async fn authenticate(services: &Services, request: &HttpRequest) -> Result<Call
     Ok(Caller { person, session })
 }
 
-fn bearer(request: &HttpRequest) -> Result<Option<&str>, SignInError> {
+/// The token in the head of a request.
+pub(super) fn bearer(request: &HttpRequest) -> Result<Option<&str>, SignInError> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else {
         return Ok(None);
     };

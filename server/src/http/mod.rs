@@ -16,11 +16,13 @@ mod inspection;
 mod instance;
 mod job;
 mod log;
+mod metrics;
 mod openapi;
 mod query;
 mod route;
 mod run;
 mod schedule;
+mod server;
 mod session;
 mod sse;
 mod worker;
@@ -31,6 +33,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
+use powerjob_common::secret::Secret;
 use tokio_util::sync::CancellationToken;
 
 use self::sse::Streams;
@@ -56,6 +59,8 @@ pub struct HttpConfig {
     /// Whether a proxy in front speaks HTTPS with browsers: then cookies are sent over it only;
     /// default false.
     pub behind_https: bool,
+    /// Programs that send it may read `/metrics`; default none: administrators only.
+    pub metrics_token: Option<Secret<String>>,
 }
 
 impl Default for HttpConfig {
@@ -64,6 +69,7 @@ impl Default for HttpConfig {
             workers: 2,
             max_streams: 256,
             behind_https: false,
+            metrics_token: None,
         }
     }
 }
@@ -110,6 +116,7 @@ impl HttpState {
 pub fn configure(config: &mut web::ServiceConfig, state: web::Data<HttpState>) {
     config.app_data(state);
     health::configure(config);
+    metrics::configure(config);
     let api = all_routes()
         .into_resources()
         .into_iter()

@@ -16,7 +16,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBui
 use super::error::PROBLEM_JSON;
 use super::guard::SESSION_COOKIE;
 use super::route::{Needs, Routes, Rule, all_routes};
-use super::{app, calendar, event, inspection, instance, job, log, run, schedule, session, worker};
+use super::{app, calendar, event, inspection, instance, job, log, run, schedule, server, session, worker};
 
 const DESCRIPTION: &str = "\
 Jobs, their runs and the workers that run them.\n\n\
@@ -41,6 +41,7 @@ needs the header `X-Requested-With: powerjob`.";
         worker::list,
         event::stream,
         inspection::actors, inspection::tap, inspection::recent,
+        server::show, server::show_cleaning, server::clean,
         serve,
     ),
     components(schemas(Problem, Hello, JobChanged, Lagged, LogEntry, TappedMessage)),
@@ -54,6 +55,7 @@ needs the header `X-Requested-With: powerjob`.";
         (name = "workers", description = "Workers"),
         (name = "events", description = "Live updates"),
         (name = "inspection", description = "The inside of the nodes"),
+        (name = "server", description = "The server itself"),
         (name = "meta", description = "This interface"),
     ),
 )]

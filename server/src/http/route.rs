@@ -8,7 +8,7 @@ use powerjob_common::status::Permission;
 
 use super::error::unknown_method;
 use super::{
-    app, calendar, event, guard, inspection, instance, job, log, openapi, run, schedule, session,
+    app, calendar, event, guard, inspection, instance, job, log, openapi, run, schedule, server, session,
     worker,
 };
 
@@ -138,6 +138,7 @@ pub fn all_routes() -> Routes {
     worker::configure(&mut routes);
     event::configure(&mut routes);
     inspection::configure(&mut routes);
+    server::configure(&mut routes);
     openapi::configure(&mut routes);
     routes
 }

@@ -57,6 +57,23 @@ impl Ownership {
         }
     }
 
+    /// How long this server may act unless the lease is renewed; zero: it may not.
+    pub fn acts_for(&self) -> Duration {
+        let until = Duration::from_millis(self.acts_until_ms.load(Relaxed));
+        until.saturating_sub(self.clock.monotonic())
+    }
+
+    /// The applications that are ours with their epochs, by id.
+    pub fn epochs(&self) -> Vec<(AppId, i64)> {
+        let mut epochs: Vec<_> = self
+            .apps
+            .iter()
+            .map(|entry| (*entry.key(), *entry.value()))
+            .collect();
+        epochs.sort_unstable();
+        epochs
+    }
+
     /// The applications that are ours.
     pub fn apps(&self) -> Vec<AppId> {
         self.apps.iter().map(|entry| *entry.key()).collect()

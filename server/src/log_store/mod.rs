@@ -197,6 +197,16 @@ impl LogStore {
         result.await.unwrap_or(Err(Error::Closed))
     }
 
+    /// The applications that have logs here.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder cannot be read.
+    pub async fn apps(&self) -> Result<Vec<AppId>, Error> {
+        let shared = self.inner.shared.clone();
+        let listing = tokio::task::spawn_blocking(move || shared.apps());
+        listing.await.unwrap_or(Err(Error::Closed))
+    }
+
     fn order(&self, order: Order) -> Result<(), Order> {
         match &self.inner.orders {
             Some(orders) => orders.send(order).map_err(|refused| refused.0),

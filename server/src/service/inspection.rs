@@ -2,11 +2,12 @@
 
 use powerjob_common::actor::{TapFilter, TapRecord};
 use powerjob_protocol::api::id::Id;
-use powerjob_protocol::api::inspection::{ActorState, NodeActors, TappedMessage};
+use powerjob_protocol::api::inspection::{NodeActors, TappedMessage};
 use std::time::Duration;
 use tracing::info;
 
 use super::access::Person;
+use super::server::actor_state;
 use super::{ServiceError, Services};
 use crate::actor::inspector::{
     ClusterTap, GetClusterActors, NodeReading, RecentMessages, WatchCluster,
@@ -69,17 +70,6 @@ fn node_actors(reading: NodeReading) -> NodeActors {
         Ok(actors) => (actors, None),
         Err(error) => (Vec::new(), Some(error)),
     };
-    let state = |actor: powerjob_common::actor::ActorReading| ActorState {
-        path: actor.path,
-        depth: actor.depth as u64,
-        capacity: actor.capacity as u64,
-        handled: actor.handled,
-        refused: actor.refused,
-        rate: actor.rate,
-        p50_us: actor.p50_us,
-        p99_us: actor.p99_us,
-        restarts: actor.restarts,
-    };
     NodeActors {
         node: reading.node,
         role: if reading.is_server {
@@ -88,7 +78,7 @@ fn node_actors(reading: NodeReading) -> NodeActors {
             "worker"
         }
         .to_owned(),
-        actors: actors.into_iter().map(state).collect(),
+        actors: actors.into_iter().map(actor_state).collect(),
         error,
     }
 }

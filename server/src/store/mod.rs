@@ -16,6 +16,8 @@ pub mod job;
 pub mod lease;
 pub mod meta;
 mod migration;
+mod retention;
+pub mod servers;
 pub mod session;
 mod sql;
 pub mod write;

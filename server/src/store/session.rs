@@ -33,11 +33,7 @@ impl Store {
     pub async fn create_session(&self, session: NewSession) -> Result<(), Error> {
         let now = self.now();
         self.write(async move |sql: Sql| {
-            sql.execute(
-                "delete from {pj_session} where expires_at <= ?",
-                vec![now.0.into()],
-            )
-            .await?;
+            end_expired(&sql, now).await?;
             let text = "insert into {pj_session} (fingerprint, user_id, created_at, expires_at) \
                 values (?, ?, ?, ?)";
             let values = vec![
@@ -116,6 +112,12 @@ impl Store {
         })
         .await
     }
+}
+
+/// Removes the sessions that ended by themselves; how many there were.
+pub(super) async fn end_expired(sql: &Sql, now: UnixMillis) -> Result<u64, Error> {
+    let text = "delete from {pj_session} where expires_at <= ?";
+    sql.execute(text, vec![now.0.into()]).await
 }
 
 /// Bytes as text of the digits 0 to f.

@@ -9,7 +9,10 @@ use crate::support::TestServer;
 #[actix_web::test]
 async fn probes_are_open_to_everybody() {
     let server = TestServer::start().await;
-    for (path, text) in [("/health", "ok\n"), ("/ready", "ready\n")] {
+    for (path, text) in [
+        ("/health", r#"{"status":"ok"}"#),
+        ("/ready", r#"{"status":"ready"}"#),
+    ] {
         let answer = server.send("", Method::GET, path, Value::Null).await;
         assert_eq!(
             (answer.status.as_u16(), answer.text().as_str()),

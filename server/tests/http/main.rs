@@ -14,5 +14,6 @@ mod permissions;
 mod real;
 mod routes;
 mod runs;
+mod server;
 mod sessions;
 mod streams;

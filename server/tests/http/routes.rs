@@ -23,6 +23,8 @@ GET /jobs/{jobId}/runs: READ on the job's application
 GET /jobs/{jobId}/triggers: READ on the job's application
 GET /jobs/{jobId}: READ on the job's application
 GET /openapi.json: nothing
+GET /server/cleaning: SU on everything
+GET /server: SU on everything
 GET /session: an account
 GET /tap/recent: SU on everything
 GET /tap: SU on everything
@@ -39,6 +41,7 @@ POST /jobs/{jobId}/enable: WRITE on the job's application
 POST /jobs/{jobId}/runs: OPS on the job's application
 POST /jobs/{jobId}/runs:batch: OPS on the job's application
 POST /schedules:check: an account
+POST /server/cleaning: SU on everything
 POST /session/tickets: an account
 POST /session: nothing
 PUT /jobs/{jobId}: WRITE on the job's application

@@ -11,6 +11,7 @@ use powerjob_common::id::{InstanceId, JobId};
 use powerjob_common::status::{InstanceStatus, SwitchableStatus};
 use powerjob_common::time::{Clock, UnixMillis};
 use powerjob_common::time_expression::Schedule;
+use powerjob_server::actor::cleaner::CleanNow;
 use powerjob_server::actor::elector::ClaimApps;
 use powerjob_server::actor::inspector::{GetClusterActors, NodeReading, RecentMessages};
 use powerjob_server::actor::instance_manager::{
@@ -19,15 +20,19 @@ use powerjob_server::actor::instance_manager::{
 };
 use powerjob_server::actor::scheduler::{SaveError, SaveJob, SwitchJob};
 use powerjob_server::app::{ServerFacts, ServerHandles};
+use powerjob_server::config::Setting;
 use powerjob_server::domain::instance::Instance;
 use powerjob_server::domain::job::JobDefinition;
 use powerjob_server::domain::trigger::first_trigger;
-use powerjob_server::live::{EventHub, JobTable, Ownership, WorkerTable};
+use powerjob_server::live::{
+    CleaningCounts, CleaningReading, EventHub, JobTable, Ownership, RunStats, WorkerTable,
+};
 use powerjob_server::log_store::LogStore;
 use powerjob_server::store::job::{JobSave, JobSwitch};
 use powerjob_server::store::lease::ServerLease;
 use powerjob_server::store::write::{Lane, WriteOp, WriteOutcome};
 use powerjob_server::store::{self, Store};
+use powerjob_server::traces::TraceSink;
 
 use crate::support::{NOW, instance};
 
@@ -77,11 +82,23 @@ impl StandIn {
             recent_messages: behind(&scope, |letter: RecentMessages| async {
                 letter.reply.send(Vec::new());
             }),
+            clean_now: behind(&scope, |letter: CleanNow| async {
+                letter.reply.send(CleaningReading::default());
+            }),
+            cleaning: CleaningCounts::default(),
+            run_stats: RunStats::default(),
+            traces: TraceSink::default(),
             facts: Arc::new(ServerFacts {
                 node: "server-1".to_owned(),
                 started_at: NOW,
                 zone: chrono_tz::Tz::UTC,
                 worker_address: "127.0.0.1:1".to_owned(),
+                lease_epoch: lease.epoch(),
+                settings: vec![Setting {
+                    name: "server.admin_password".to_owned(),
+                    value: Some("***".to_owned()),
+                    origin: "argument".to_owned(),
+                }],
             }),
             jobs,
             scope,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use powerjob_server::config::Setting;
 
 use crate::config::{self, Config, Mistakes, RawConfig, Sources};
 use crate::failure::{Failure, Outcome};
@@ -80,7 +81,14 @@ pub(crate) fn run(args: &ConfigCommandArgs, output: &Output) -> Result<Outcome, 
 impl ConfigArgs {
     /// The configuration, with what a command's own arguments say on top; mistakes are a failure.
     pub(crate) fn get(&self, own: &[(&str, Option<String>)]) -> Result<Config, Failure> {
-        self.load(own)?.map(|(config, _)| config).map_err(wrong)
+        let (mut config, raw) = self.load(own)?.map_err(wrong)?;
+        let shown = raw.effective().into_iter().map(|field| Setting {
+            name: field.field.to_owned(),
+            value: field.value,
+            origin: field.origin,
+        });
+        config.server.shown = shown.collect();
+        Ok(config)
     }
 
     fn load(

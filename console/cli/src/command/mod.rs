@@ -13,18 +13,22 @@ pub(crate) mod log;
 pub(crate) mod login;
 mod policy_flags;
 mod run;
+pub(crate) mod server;
 pub(crate) mod tap;
 pub(crate) mod worker;
 
 use crate::cli::{Cli, Command};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
-use crate::serve::{admin, agent, migrate, server, standalone};
+use crate::serve::{self, admin, agent, migrate, standalone};
 
 /// Runs what the command line says.
 pub(crate) fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
     match cli.command {
-        Command::Server(args) => server::run(args, output),
+        Command::Server(mut args) => match args.command.take() {
+            Some(command) => operate(server::run(command, output)),
+            None => serve::server::run(args, output),
+        },
         Command::Agent(args) => agent::run(args),
         Command::Standalone(args) => standalone::run(args, output),
         Command::Admin(args) => admin::run(args, output),

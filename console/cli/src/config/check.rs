@@ -1,8 +1,11 @@
 //! From given values to a configuration that makes sense as a whole.
 
 use std::path::Path;
+use std::time::Duration;
 
 use powerjob_common::secret::Secret;
+use powerjob_server::domain::cleanup::RetentionPolicy;
+use powerjob_server::traces::TraceConfig;
 
 use super::mistake::Origin;
 use super::raw::RawConfig;
@@ -22,6 +25,7 @@ pub(super) fn config(raw: &mut RawConfig) -> Option<Config> {
 
 fn server(raw: &mut RawConfig) -> Option<ServerSettings> {
     let admin_password = secret(raw, "server.admin_password", "server.admin_password_file");
+    let metrics_token = secret(raw, "server.metrics_token", "server.metrics_token_file");
     check_zone(raw);
     check_name(raw, "server.node");
     check_lease(raw);
@@ -44,7 +48,30 @@ fn server(raw: &mut RawConfig) -> Option<ServerSettings> {
         look_ahead: raw.span("server.look_ahead")?,
         worker_return_grace: raw.span("server.worker_return_grace")?,
         allow_unproven_workers: raw.flag("server.allow_unproven_workers")?,
+        retention: RetentionPolicy {
+            instances: age(raw, "server.retention_instances"),
+            job_history: age(raw, "server.retention_job_history"),
+            logs: age(raw, "server.retention_logs"),
+            log_bytes_per_app: raw
+                .count("server.retention_logs_mib")
+                .filter(|mib| *mib > 0)
+                .map(|mib| mib << 20),
+        },
+        clean_every: raw.span("server.clean_every")?,
+        metrics_token,
+        traces: raw
+            .text("server.otlp_endpoint")
+            .map(|endpoint| TraceConfig {
+                endpoint,
+                headers: raw.secret("server.otlp_headers"),
+            }),
+        shown: Vec::new(),
     })
+}
+
+/// 0 means for ever.
+fn age(raw: &RawConfig, path: &str) -> Option<Duration> {
+    raw.span(path).filter(|age| !age.is_zero())
 }
 
 fn count(raw: &RawConfig, path: &str) -> Option<usize> {

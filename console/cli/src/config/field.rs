@@ -42,6 +42,9 @@ impl Field {
     }
 }
 
+/// A hundred years.
+const MAX_AGE_MS: u64 = 100 * 365 * 86_400_000;
+
 /// Finds a field by its path.
 pub(crate) fn find(path: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.path == path)
@@ -187,6 +190,63 @@ pub(crate) const FIELDS: &[Field] = &[
         Kind::Flag,
         "false",
         "Whether workers may come in without proving the secret of their application. Only for closed networks.",
+    ),
+    field(
+        "server.retention_instances",
+        Kind::Span(0, MAX_AGE_MS),
+        "30d",
+        "How long ended instances are kept, with their attempts. 0: for ever. \
+         Short: a small database, and nobody can look at old runs.",
+    ),
+    field(
+        "server.retention_job_history",
+        Kind::Span(0, MAX_AGE_MS),
+        "365d",
+        "How long a former definition of a job is kept after the next one replaced it. 0: for ever. \
+         What open runs need stays.",
+    ),
+    field(
+        "server.retention_logs",
+        Kind::Span(0, MAX_AGE_MS),
+        "30d",
+        "How long the logs of runs are kept. 0: for ever. They go in segments of up to 64 MiB, so some stay a little longer.",
+    ),
+    field(
+        "server.retention_logs_mib",
+        Kind::Count(0, 1 << 30),
+        "10240",
+        "How many MiB of logs each application may have on this server before its oldest go. 0: any number.",
+    ),
+    field(
+        "server.clean_every",
+        Kind::Span(1_000, 86_400_000),
+        "10m",
+        "How often what is too old is deleted. A round takes as long as it needs, in small slices with pauses.",
+    ),
+    field(
+        "server.metrics_token",
+        Kind::Secret,
+        "",
+        "Programs that send it as a bearer token may read `/metrics`. Not set: administrators only.",
+    ),
+    field(
+        "server.metrics_token_file",
+        Kind::Path,
+        "",
+        "File whose first line is that token.",
+    ),
+    field(
+        "server.otlp_endpoint",
+        Kind::Text,
+        "",
+        "Base address of an OpenTelemetry collector that takes OTLP over HTTP, e.g. `http://127.0.0.1:4318`. \
+         Each ended run is sent there as a trace. Not set: there are no traces.",
+    ),
+    field(
+        "server.otlp_headers",
+        Kind::Secret,
+        "",
+        "Headers of these requests as `name=value`, separated by commas, e.g. for a collector that wants a token.",
     ),
     field(
         "agent.servers",

@@ -16,6 +16,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use powerjob_common::secret::Secret;
+use powerjob_server::config::Setting;
+use powerjob_server::domain::cleanup::RetentionPolicy;
+use powerjob_server::traces::TraceConfig;
 
 pub(crate) use self::mistake::Mistakes;
 pub(crate) use self::raw::{Effective, RawConfig, Sources};
@@ -48,6 +51,12 @@ pub(crate) struct ServerSettings {
     pub(crate) look_ahead: Duration,
     pub(crate) worker_return_grace: Duration,
     pub(crate) allow_unproven_workers: bool,
+    pub(crate) retention: RetentionPolicy,
+    pub(crate) clean_every: Duration,
+    pub(crate) metrics_token: Option<Secret<String>>,
+    pub(crate) traces: Option<TraceConfig>,
+    /// All fields of all sections, for people who look at the server.
+    pub(crate) shown: Vec<Setting>,
 }
 
 /// Section `[agent]`.

@@ -11,18 +11,27 @@ use tokio_util::sync::CancellationToken;
 
 use super::{asked_to_end, chain, machine, telemetry};
 use crate::command::config::ConfigArgs;
+use crate::command::server::ServerCommand;
 use crate::config::ServerSettings;
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Console, commands and programs connect to http_bind, workers to worker_bind; both listen on this
 machine only unless told otherwise.
 Examples:
   powerjob server --config /etc/powerjob.toml
-  powerjob server --data-dir /var/lib/powerjob --worker-bind 0.0.0.0:10010")]
+  powerjob server --data-dir /var/lib/powerjob --worker-bind 0.0.0.0:10010
+  powerjob server status                 how a running server is
+  powerjob server clean                  have it delete what is too old now"
+)]
 pub(crate) struct ServerArgs {
+    /// Looks at a running server instead of running one.
+    #[command(subcommand)]
+    pub(crate) command: Option<ServerCommand>,
     #[command(flatten)]
     config: ConfigArgs,
     /// Folder of the embedded database and of the logs of runs (server.data_dir).
@@ -174,5 +183,10 @@ pub(super) fn server_config(settings: ServerSettings) -> ServerConfig {
         worker_return_grace: settings.worker_return_grace,
         look_ahead: settings.look_ahead,
         allow_unproven_workers: settings.allow_unproven_workers,
+        retention: settings.retention,
+        clean_every: settings.clean_every,
+        metrics_token: settings.metrics_token,
+        traces: settings.traces,
+        settings: settings.shown,
     }
 }

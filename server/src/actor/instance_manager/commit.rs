@@ -170,6 +170,8 @@ impl Shard {
                 ended_at: run.instance.state.recorded_at.unwrap_or(now),
             });
         }
+        self.around.stats.ended(&run.instance);
+        self.around.traces.ended(&run.instance, &run.job.name);
         self.forget(id, ChangeError::AlreadyFinished);
     }
 }

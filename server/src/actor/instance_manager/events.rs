@@ -34,6 +34,9 @@ impl Shard {
         match event {
             Event::Report(report, slot) => {
                 let folded = fold::fold_report(state, &report, retries, now);
+                if let Some(started_at) = fold::first_start(state, &folded) {
+                    self.around.stats.started(&run.instance, started_at);
+                }
                 self.carry_out_report(id, folded, slot, now);
             }
             Event::Confirmed { attempt } => {

@@ -77,6 +77,8 @@ pub(crate) struct InstanceManager {
     deadline_at: Option<UnixMillis>,
     /// Whether the outbox is carried out after the letters that are here.
     is_turn_ending: bool,
+    /// Open runs as last counted.
+    open: i64,
 }
 
 impl std::fmt::Debug for InstanceManager {
@@ -124,6 +126,7 @@ impl InstanceManager {
             deadline,
             deadline_at: None,
             is_turn_ending: false,
+            open: 0,
         }
     }
 
@@ -147,11 +150,25 @@ impl InstanceManager {
         let mut outbox = std::mem::take(&mut self.shard.outbox);
         self.write(Lane::Express, std::mem::take(&mut outbox.writes), now);
         self.write(Lane::Bulk, std::mem::take(&mut outbox.later_writes), now);
+        self.count(&outbox, now);
         self.send_out(outbox, ctx);
         let next = self.shard.next_deadline();
         if next != self.deadline_at || next.is_some_and(|at| at <= now) {
             self.deadline_at = next;
             self.deadline.set(next);
+        }
+    }
+
+    fn count(&mut self, outbox: &shard::Outbox, now: UnixMillis) {
+        let stats = &self.parts.around.stats;
+        for dispatch in &outbox.dispatches {
+            let item = &dispatch.item;
+            stats.sent(item.attempt, UnixMillis(item.nominal_time_ms), now);
+        }
+        let open = self.shard.runs.len() as i64;
+        if open != self.open {
+            stats.opened(open - self.open);
+            self.open = open;
         }
     }
 

@@ -16,7 +16,7 @@ use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold::Report;
 use crate::domain::instance::{Instance, InstanceState, Trigger};
 use crate::domain::job::JobDefinition;
-use crate::live::WorkerEntry;
+use crate::live::{WorkerEntry, nominal_of};
 
 /// An open instance. At most one write about it is under way; what happens meanwhile waits.
 #[derive(Debug)]
@@ -161,10 +161,6 @@ impl Run {
             Trigger::Workflow { wf_instance_id } => Some(wf_instance_id),
             Trigger::Schedule { .. } | Trigger::Api => None,
         };
-        let nominal = match instance.trigger {
-            Trigger::Schedule { nominal } => nominal,
-            Trigger::Api | Trigger::Workflow { .. } => instance.state.expected_at,
-        };
         RunInstance {
             instance_id: instance.instance_id.0,
             attempt: instance.state.attempt,
@@ -181,7 +177,7 @@ impl Run {
             time_limit_ms: job.time_limit_ms,
             concurrency: job.concurrency,
             task_retry_num: job.task_retries,
-            nominal_time_ms: nominal.0,
+            nominal_time_ms: nominal_of(instance).0,
             wf_instance_id,
             log_level: job.log_level.code() as u8,
         }

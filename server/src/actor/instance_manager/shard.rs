@@ -26,8 +26,9 @@ use crate::actor::dispatcher::{Dispatch, Stop};
 use crate::actor::instance_manager::letters::RunEnded;
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold::Change;
-use crate::live::{Event as LiveEvent, EventHub, JobTable, Ownership, WorkerTable};
+use crate::live::{Event as LiveEvent, EventHub, JobTable, Ownership, RunStats, WorkerTable};
 use crate::store::write::{InstanceUpdate, WriteOp};
+use crate::traces::TraceSink;
 
 /// What a shard needs to know of its surroundings.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub(crate) struct Surroundings {
     pub(crate) workers: WorkerTable,
     pub(crate) ownership: Ownership,
     pub(crate) events: EventHub,
+    pub(crate) stats: RunStats,
+    pub(crate) traces: TraceSink,
     /// How long a worker may stay away before its runs are given up.
     pub(crate) return_grace: Duration,
 }

@@ -197,3 +197,15 @@ pub(super) async fn the_keeper_reports_renewals_and_the_loss(fixture: Fixture) {
     }
     assert_eq!(last, Err(Error::Fenced), "the keeper ends with the loss");
 }
+
+pub(super) async fn a_server_is_known_with_its_applications(fixture: Fixture) {
+    let store = &fixture.store;
+    app(store, "one").await;
+    app(store, "two").await;
+    let lease = store.acquire_lease(lease_request("a", 1)).await.unwrap();
+    lease.claim_apps().await.unwrap();
+    let known = store.known_servers().await.unwrap();
+    assert_eq!(known.len(), 1);
+    assert_eq!(known[0].node_id, "a");
+    assert_eq!((known[0].epoch, known[0].apps), (lease.epoch(), 2));
+}

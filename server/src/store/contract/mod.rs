@@ -13,6 +13,7 @@ mod lease;
 mod open;
 mod race;
 mod restart;
+mod retention;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -193,6 +194,7 @@ macro_rules! contract {
         a_living_java_server_keeps_us_out
         a_released_lease_fences_what_is_still_written
         the_keeper_reports_renewals_and_the_loss
+        a_server_is_known_with_its_applications
     }
     job {
         a_job_comes_back_as_it_was_saved
@@ -231,6 +233,15 @@ macro_rules! contract {
         grants_are_unique_and_can_be_taken
         sessions_end
         a_signing_key_is_made_once
+    }
+    retention {
+        ages_come_in_the_order_of_rows
+        only_finished_instances_are_deleted_with_their_attempts
+        an_instance_of_an_open_workflow_run_stays
+        applications_that_are_gone_are_found
+        replaced_definitions_are_found_and_those_in_use_are_known
+        a_deleted_job_goes_when_nothing_of_it_is_left
+        sessions_that_ended_are_deleted
     }
     open {
         what_was_written_is_there_after_opening_again

@@ -22,6 +22,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
+use powerjob_common::actor::Histogram;
 use powerjob_common::time::Clock;
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -130,6 +131,11 @@ impl Writer {
     /// The numbers now.
     pub fn reading(&self) -> WriterReading {
         self.stats.reading(&self.queue)
+    }
+
+    /// Rows in a commit (a row counts as a microsecond), and the time of a commit.
+    pub fn histograms(&self) -> (&Histogram, &Histogram) {
+        self.stats.histograms()
     }
 
     /// Runs a transaction of another part on the writing connection, between two commits. It ends

@@ -45,6 +45,11 @@ impl WriterStats {
         self.commit_time.record(took);
     }
 
+    /// Rows in a commit (a row counts as a microsecond), and the time of a commit.
+    pub(super) fn histograms(&self) -> (&Histogram, &Histogram) {
+        (&self.batch_rows, &self.commit_time)
+    }
+
     pub(super) fn reading(&self, queue: &Queue) -> WriterReading {
         let rows = |quantile: f64| {
             u64::try_from(self.batch_rows.quantile(quantile).as_micros()).unwrap_or(u64::MAX)

@@ -16,6 +16,9 @@ use super::queue::{Queue, Work};
 use super::sqlite::checkpoint::Checkpoints;
 use super::stats::WriterStats;
 
+/// What a transaction of another part counts for the checkpointer: a slice of cleaning is about so much.
+const COLD_ROWS: usize = 100;
+
 pub(super) fn start(
     parts: WriterParts,
     queue: Arc<Queue>,
@@ -58,7 +61,7 @@ impl WriterTask {
                 Work::Commit(batch) => self.commit(batch).await,
                 Work::Cold(job) => {
                     job(self.connection.clone()).await;
-                    self.checkpoints.committed(1);
+                    self.checkpoints.committed(COLD_ROWS);
                 }
                 Work::Idle => self.queue.arrived().await,
                 Work::End => break,
