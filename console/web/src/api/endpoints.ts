@@ -4,6 +4,7 @@ import type {
   AppChange,
   AppWithSecret,
   Calendar,
+  CleaningStatus,
   Diagnosis,
   Id,
   Instance,
@@ -20,6 +21,7 @@ import type {
   RunInput,
   ScheduleCheck,
   ScheduleChecked,
+  ServerStatus,
   SessionInfo,
   SignIn,
   SignedIn,
@@ -80,6 +82,8 @@ export const api = {
 
   workers: (appId: Id, signal?: AbortSignal) => get<Worker[]>(`${app(appId)}/workers`, signal),
   actors: (signal?: AbortSignal) => get<NodeActors[]>("/v1/actors", signal),
+  server: (signal?: AbortSignal) => get<ServerStatus>("/v1/server", signal),
+  cleanNow: () => call<CleaningStatus>("POST", "/v1/server/cleaning"),
   recentMessages: (query: Query, signal?: AbortSignal) =>
     get<TappedMessage[]>("/v1/tap/recent", signal, query),
 };

@@ -14,7 +14,7 @@ import { ErrorBoundary } from "./ErrorBoundary";
 import { Frame } from "./Frame";
 import { NotFound } from "./NotFound";
 import { ShortLink } from "./ShortLink";
-import { AppsPage, InspectorPage } from "./pages";
+import { AppsPage, InspectorPage, ServerPage } from "./pages";
 import { paths } from "./paths";
 
 interface Props {
@@ -91,6 +91,9 @@ function SignedIn(): ReactNode {
               </Route>
               <Route path={paths.inspector}>
                 <InspectorPage />
+              </Route>
+              <Route path={paths.server}>
+                <ServerPage />
               </Route>
               <Route path="/jobs/:id">{({ id }) => <ShortLink kind="job" id={id} />}</Route>
               <Route path="/instances/:id">

@@ -122,6 +122,12 @@ function Navigation({ app }: { app: App | undefined }): ReactNode {
       icon: "inspect",
       isCurrent: (at) => at === paths.inspector,
     });
+    general.push({
+      href: paths.server,
+      text: "nav.server",
+      icon: "bolt",
+      isCurrent: (at) => at === paths.server,
+    });
   }
   const entry = ({ href, text, icon, isCurrent }: NavEntry): ReactNode => (
     <Link

@@ -91,7 +91,10 @@ function useEntries(app: App | undefined, text: string): Entry[] {
     page("new", "plus", t("jobs.new"), paths.newJob(app.id), app.name);
   }
   page("apps", "apps", t("nav.apps"), paths.apps);
-  if (me.isAdministrator) page("inspector", "inspect", t("nav.inspector"), paths.inspector);
+  if (me.isAdministrator) {
+    page("inspector", "inspect", t("nav.inspector"), paths.inspector);
+    page("server", "bolt", t("nav.server"), paths.server);
+  }
   for (const other of apps.data?.items ?? []) {
     if (other.id !== app?.id) {
       page(`app/${other.id}`, "apps", other.name, paths.app(other.id), t("palette.app.note"));

@@ -15,6 +15,7 @@ const calendar: Load<None> = () => import("../pages/calendar/CalendarPage");
 const workers: Load<None> = () => import("../pages/workers/WorkersPage");
 const apps: Load<None> = () => import("../pages/apps/AppsPage");
 const inspector: Load<None> = () => import("../pages/inspector/InspectorPage");
+const server: Load<None> = () => import("../pages/server/ServerPage");
 
 export const HomePage = lazy(home);
 export const JobsPage = lazy(jobs);
@@ -26,6 +27,7 @@ export const CalendarPage = lazy(calendar);
 export const WorkersPage = lazy(workers);
 export const AppsPage = lazy(apps);
 export const InspectorPage = lazy(inspector);
+export const ServerPage = lazy(server);
 
 const PATTERNS: [RegExp, () => Promise<unknown>][] = [
   [/^\/apps\/\d+$/, home],
@@ -38,6 +40,7 @@ const PATTERNS: [RegExp, () => Promise<unknown>][] = [
   [/^\/apps\/\d+\/workers$/, workers],
   [/^\/(?:apps)?$/, apps],
   [/^\/inspector$/, inspector],
+  [/^\/server$/, server],
 ];
 
 /** Starts loading the page of an address, before anything else has been asked. */

@@ -3,6 +3,7 @@ export const paths = {
   login: "/login",
   apps: "/apps",
   inspector: "/inspector",
+  server: "/server",
   app: (id: string): string => `/apps/${id}`,
   jobs: (id: string, search = ""): string => `/apps/${id}/jobs${search}`,
   newJob: (id: string): string => `/apps/${id}/jobs/new`,

@@ -97,6 +97,25 @@ export function Meter({ part, text, title }: MeterProps): ReactNode {
   );
 }
 
+interface PairsProps {
+  facts: readonly { name: string; value: ReactNode }[];
+  oneColumn?: boolean;
+}
+
+/** What is known of a thing, in pairs of name and value. */
+export function Pairs({ facts, oneColumn = false }: PairsProps): ReactNode {
+  return (
+    <dl className={oneColumn ? "facts one" : "facts"}>
+      {facts.map(({ name, value }) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 export function Tags({ tags }: { tags: readonly string[] }): ReactNode {
   return tags.map((tag) => (
     <span key={tag} className="tag">

@@ -52,6 +52,7 @@ export const frame = {
   "nav.instances": "Instances",
   "nav.jobs": "Jobs",
   "nav.label": "Pages",
+  "nav.server": "Server",
   "nav.skip": "Skip to the content",
   "nav.workers": "Workers",
   "notFound.text": "The address may be mistyped, or what it named was deleted.",

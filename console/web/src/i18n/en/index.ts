@@ -4,8 +4,9 @@ import { frame } from "./frame";
 import { inspect } from "./inspect";
 import { jobs } from "./jobs";
 import { runs } from "./runs";
+import { server } from "./server";
 
-export const en = { ...frame, ...apps, ...jobs, ...form, ...runs, ...inspect };
+export const en = { ...frame, ...apps, ...jobs, ...form, ...runs, ...inspect, ...server };
 
 export type Key = keyof typeof en;
 export type Dictionary = Readonly<Record<Key, string>>;

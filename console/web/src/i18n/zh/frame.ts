@@ -54,6 +54,7 @@ export const frame: Record<keyof typeof English, string> = {
   "nav.instances": "运行实例",
   "nav.jobs": "任务",
   "nav.label": "页面",
+  "nav.server": "服务器",
   "nav.skip": "跳到内容",
   "nav.workers": "Worker",
   "notFound.text": "地址可能有误，或者对应的内容已被删除。",

@@ -5,5 +5,6 @@ import { frame } from "./frame";
 import { inspect } from "./inspect";
 import { jobs } from "./jobs";
 import { runs } from "./runs";
+import { server } from "./server";
 
-export const zh: Dictionary = { ...frame, ...apps, ...jobs, ...form, ...runs, ...inspect };
+export const zh: Dictionary = { ...frame, ...apps, ...jobs, ...form, ...runs, ...inspect, ...server };

@@ -22,7 +22,7 @@ import { RunDialog } from "../../ui/RunDialog";
 import { StatusBadge } from "../../ui/Status";
 import { Duration, Time } from "../../ui/Time";
 import { useSay } from "../../ui/Toasts";
-import { Copyable, MaybeJson, Spinner, Tabs } from "../../ui/bits";
+import { Copyable, MaybeJson, Pairs, Spinner, Tabs } from "../../ui/bits";
 import { Attempts } from "./Attempts";
 import { LogPanel } from "./LogPanel";
 import { TimelinePanel } from "./TimelinePanel";
@@ -226,14 +226,7 @@ function Facts({ instance }: { instance: Instance }): ReactNode {
   return (
     <section className="panel" data-testid="instance-facts">
       <h2>{t("runs.facts")}</h2>
-      <dl className="facts one">
-        {rows.map(({ name, value }) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Pairs facts={rows} oneColumn />
     </section>
   );
 }

@@ -4,7 +4,7 @@ import { useI18n, useWord } from "../../i18n";
 import { formatTime } from "../../lib/time";
 import { useScheduleText } from "../../ui/ScheduleText";
 import { Time, useDurations } from "../../ui/Time";
-import { MaybeJson } from "../../ui/bits";
+import { MaybeJson, Pairs } from "../../ui/bits";
 
 interface Row {
   name: string;
@@ -98,14 +98,7 @@ export function Definition({ job }: { job: Job }): ReactNode {
   return (
     <section className="panel" data-testid="job-definition">
       <h2>{t("job.definition")}</h2>
-      <dl className="facts">
-        {rows.map(({ name, value }) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Pairs facts={rows} />
     </section>
   );
 }
