@@ -16,7 +16,9 @@ use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBui
 use super::error::PROBLEM_JSON;
 use super::guard::SESSION_COOKIE;
 use super::route::{Needs, Routes, Rule, all_routes};
-use super::{app, calendar, event, inspection, instance, job, log, run, schedule, server, session, worker};
+use super::{
+    app, calendar, event, inspection, instance, job, log, run, schedule, server, session, worker,
+};
 
 const DESCRIPTION: &str = "\
 Jobs, their runs and the workers that run them.\n\n\

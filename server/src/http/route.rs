@@ -8,8 +8,8 @@ use powerjob_common::status::Permission;
 
 use super::error::unknown_method;
 use super::{
-    app, calendar, event, guard, inspection, instance, job, log, openapi, run, schedule, server, session,
-    worker,
+    app, calendar, event, guard, inspection, instance, job, log, openapi, run, schedule, server,
+    session, worker,
 };
 
 /// What a request needs before its handler sees it, and on what.
