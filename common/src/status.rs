@@ -198,6 +198,30 @@ coded_enum!(
         Random = 2 => "RANDOM",
         /// One that the job names by address or tag.
         Specify = 11 => "SPECIFY",
+        /// One after the other; ours, unknown to the reference.
+        RoundRobin = 101 => "ROUND_ROBIN",
+    }
+);
+
+impl DispatchStrategy {
+    /// What the reference knows of it: its own strategies, and its default for ours.
+    pub const fn known_to_reference(self) -> Self {
+        match self {
+            Self::HealthFirst | Self::Random | Self::Specify => self,
+            Self::RoundRobin => Self::HealthFirst,
+        }
+    }
+}
+
+coded_enum!(
+    /// What an operator can order a worker.
+    WorkerOrderKind {
+        /// Work as usual: takes the other orders back.
+        Online = 1 => "ONLINE",
+        /// Take nothing new, and give away at once what you have, as if you were lost.
+        Offline = 2 => "OFFLINE",
+        /// Take nothing new, but end what you have.
+        Drain = 3 => "DRAIN",
     }
 );
 

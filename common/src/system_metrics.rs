@@ -76,4 +76,18 @@ mod tests {
         assert_eq!(metrics(1.5).score(), 8);
         assert_eq!(metrics(-1.0).score(), 7);
     }
+
+    /// Spec 01 section 11 case 41.
+    #[test]
+    fn score_is_that_of_the_reference() {
+        let reading = |cpu_load| SystemMetrics {
+            cpu_cores: 8.0,
+            cpu_load,
+            memory_total_bytes: 4 << 30,
+            memory_used_bytes: 1 << 30,
+            ..SystemMetrics::default()
+        };
+        assert_eq!(reading(2.0).score(), 12);
+        assert_eq!(reading(-1.0).score(), 7);
+    }
 }

@@ -19,6 +19,7 @@ use crate::actor::elector::ClaimApps;
 use crate::actor::inspector::{GetClusterActors, RecentMessages, WatchCluster};
 use crate::actor::instance_manager::InstancePorts;
 use crate::actor::scheduler::{SaveJob, SwitchJob};
+use crate::actor::worker_registry::ApplyWorkerOrders;
 use crate::config::{ServerConfig, Setting};
 use crate::live::{CleaningCounts, EventHub, JobTable, Ownership, RunStats, WorkerTable};
 use crate::log_store::LogStore;
@@ -53,6 +54,8 @@ pub struct ServerHandles {
     pub switch_job: Port<SwitchJob>,
     /// Claims new applications.
     pub claim_apps: Port<ClaimApps>,
+    /// Tells of orders about workers.
+    pub order_workers: Port<ApplyWorkerOrders>,
     /// Starts and changes instances.
     pub instances: InstancePorts,
     /// Actors of all nodes.

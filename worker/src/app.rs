@@ -1,6 +1,7 @@
 //! The life of a worker as a thread: start, end, and what is left afterwards.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use powerjob_common::time::{Clock, SystemClock};
@@ -41,11 +42,13 @@ pub(crate) async fn start(
     let (stop, stop_requests) = mpsc::channel(1);
     let (end_sender, end) = watch::channel(None);
     let (is_connected_sender, is_connected) = watch::channel(false);
+    let is_overloaded = Arc::new(AtomicBool::new(false));
     let plan = Plan {
         options,
         registry: Arc::new(registry),
         node_id: node_id.clone(),
         is_connected: is_connected_sender,
+        is_overloaded: is_overloaded.clone(),
         clock,
     };
     let (ready, is_ready) = oneshot::channel();
@@ -72,6 +75,7 @@ pub(crate) async fn start(
         stop,
         end,
         is_connected,
+        is_overloaded,
     })
 }
 

@@ -59,6 +59,17 @@ impl TaskContext {
         self.run.request.attempt
     }
 
+    /// How often the worker has repeated the task within this attempt: 0 the first time, up to
+    /// [`Self::max_task_retries`].
+    pub fn task_retry(&self) -> u32 {
+        self.run.repeated()
+    }
+
+    /// How often the worker repeats a failed task by itself before the attempt fails.
+    pub fn max_task_retries(&self) -> u32 {
+        self.run.request.task_retry_num
+    }
+
     /// The parameters of this run: those of the instance, else those of the job; inside a workflow
     /// always those of the job.
     pub fn params(&self) -> &str {

@@ -1,5 +1,7 @@
 //! The hold that a program has on its worker.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -18,6 +20,7 @@ pub struct WorkerHandle {
     pub(crate) stop: mpsc::Sender<StopRequest>,
     pub(crate) end: watch::Receiver<End>,
     pub(crate) is_connected: watch::Receiver<bool>,
+    pub(crate) is_overloaded: Arc<AtomicBool>,
 }
 
 impl WorkerHandle {
@@ -41,6 +44,12 @@ impl WorkerHandle {
             Ok(_) => Ok(()),
             Err(_) => Err(WorkerError::ThreadEnded),
         }
+    }
+
+    /// Says whether the program has too much to do: while it has, the worker refuses new runs at
+    /// once, and within two seconds the server offers it none. What it has goes on.
+    pub fn set_overloaded(&self, is_overloaded: bool) {
+        self.is_overloaded.store(is_overloaded, Ordering::Relaxed);
     }
 
     /// Returns when the worker has ended.

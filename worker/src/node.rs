@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ pub(crate) struct Plan {
     pub(crate) registry: Arc<Registry>,
     pub(crate) node_id: String,
     pub(crate) is_connected: watch::Sender<bool>,
+    pub(crate) is_overloaded: Arc<AtomicBool>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -256,6 +258,7 @@ impl Plan {
                 unacknowledged: UNACKNOWLEDGED,
             },
             load,
+            is_overloaded: self.is_overloaded.clone(),
             restored: owed.restored,
         }
     }
@@ -291,6 +294,7 @@ impl Plan {
             presentation: self.presentation(&identity),
             dialing: self.dialing(identity, scope),
             load,
+            is_overloaded: self.is_overloaded.clone(),
             is_connected: self.is_connected.clone(),
             scope: scope.clone(),
             clock: self.clock.clone(),

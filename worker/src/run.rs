@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use powerjob_common::time::Clock;
@@ -38,6 +38,8 @@ pub(crate) struct Run {
     pub(crate) setting: Arc<RunSetting>,
     pub(crate) log: LogWriter,
     started_at_ms: AtomicI64,
+    /// Repetitions of the code after a failure.
+    repeated: AtomicU32,
     is_announced: AtomicBool,
     is_over: AtomicBool,
     cancelled: AtomicU8,
@@ -69,6 +71,7 @@ impl Run {
             request,
             setting: setting.clone(),
             started_at_ms: AtomicI64::new(0),
+            repeated: AtomicU32::new(0),
             is_announced: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             cancelled: AtomicU8::new(0),
@@ -88,6 +91,16 @@ impl Run {
     /// When the processor started, 0 = not yet.
     pub(crate) fn started_at_ms(&self) -> i64 {
         self.started_at_ms.load(Ordering::Acquire)
+    }
+
+    /// Takes note that the code is carried out once more.
+    pub(crate) fn repeat(&self) {
+        self.repeated.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often the code was carried out again so far.
+    pub(crate) fn repeated(&self) -> u32 {
+        self.repeated.load(Ordering::Acquire)
     }
 
     /// Claims the right to tell of the start; `true` for the first caller.

@@ -116,7 +116,7 @@ function view(run: Run): object {
     attempts: summary.attempt === 0 ? [] : [attempt],
     waitingFor: summary.status === "WAITING_DISPATCH" ? "no worker has 8 free processors; 2 workers were looked at" : null,
     traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
-    actions: isOver ? ["RETRY"] : summary.attempt === 0 ? ["CANCEL", "STOP"] : ["STOP"],
+    actions: isOver ? ["RETRY"] : summary.attempt === 0 ? ["CANCEL", "STOP"] : ["STOP", "KILL"],
   };
 }
 
@@ -190,6 +190,18 @@ function act(action: "STOPPED" | "CANCELED" | "RETRY"): Handler {
     }
     return ok(view(run));
   };
+}
+
+const STATE_BY_ORDER = { ONLINE: "ONLINE", OFFLINE: "OFFLINE", DRAIN: "DRAINING" };
+
+function orderWorker({ body }: Asked, appId: string): Answer {
+  const { node, kind } = body as { node: string; kind: keyof typeof STATE_BY_ORDER };
+  const worker = (workers[appId] ?? []).find((entry) => entry.node === node);
+  if (worker === undefined) return problem(404, "worker-not-found", "No such worker");
+  worker.state = STATE_BY_ORDER[kind];
+  if (kind === "ONLINE") delete worker.order;
+  else worker.order = { kind, givenBy: "admin", givenAt: Date.now(), reason: "" };
+  return ok(worker);
 }
 
 const withJob =
@@ -270,11 +282,13 @@ const routes: [string, RegExp, Handler][] = [
   ["GET", /^\/v1\/apps\/(\d+)\/instances$/, listInstances],
   ["GET", /^\/v1\/instances\/(\d+)$/, withRun((run) => ok(view(run)))],
   ["POST", /^\/v1\/instances\/(\d+)\/stop$/, act("STOPPED")],
+  ["POST", /^\/v1\/instances\/(\d+)\/kill$/, act("STOPPED")],
   ["POST", /^\/v1\/instances\/(\d+)\/cancel$/, act("CANCELED")],
   ["POST", /^\/v1\/instances\/(\d+)\/retry$/, act("RETRY")],
   ["GET", /^\/v1\/instances\/(\d+)\/log$/, withRun((run, { query }) => ok(logPage(run, query)))],
   ["GET", /^\/v1\/instances\/(\d+)\/log\/download$/, withRun((run) => ({ status: 200, text: run.lines.map((line) => line.text).join("\n") }))],
   ["GET", /^\/v1\/apps\/(\d+)\/workers$/, (_, id) => ok(workers[id] ?? [])],
+  ["POST", /^\/v1\/apps\/(\d+)\/worker-orders$/, orderWorker],
   ["GET", /^\/v1\/actors$/, () => ok([
     { node: "server-1", role: "server", actors: ["server", "server/store", "server/apps/billing", "server/apps/billing/triggers", "server/apps/billing/dispatcher", "server/instances/0", "server/instances/1"].map((path, index) => actor(path, 20 + index * 40)) },
     { node: "worker-eu-1", role: "worker", actors: ["worker/runs/0", "worker/runs/1", "worker/log"].map((path) => actor(path, 30)) },

@@ -5,7 +5,7 @@ use powerjob_protocol::api::event::{Hello, JobChanged, Lagged};
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::instance::InstanceSummary;
 use powerjob_protocol::api::page::Page;
-use powerjob_protocol::api::worker::Worker;
+use powerjob_protocol::api::worker::{Worker, WorkerOrderInput};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -92,6 +92,15 @@ impl Client {
     pub async fn workers(&self, id: Id) -> Result<Vec<Worker>, Error> {
         self.json(Request::get(format!("/v1/apps/{id}/workers")))
             .await
+    }
+
+    /// Takes a worker off line, on line again, or drains it.
+    pub async fn order_worker(&self, id: Id, order: &WorkerOrderInput) -> Result<Worker, Error> {
+        self.json(Request::post(
+            format!("/v1/apps/{id}/worker-orders"),
+            order,
+        )?)
+        .await
     }
 
     /// Follows what happens in an application.

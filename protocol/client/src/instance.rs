@@ -88,6 +88,12 @@ impl Client {
             .await
     }
 
+    /// Ends a run without waiting for its processor.
+    pub async fn kill_instance(&self, id: Id) -> Result<Instance, Error> {
+        self.json(Request::act(format!("/v1/instances/{id}/kill")))
+            .await
+    }
+
     /// Calls a run off before it starts.
     ///
     /// # Errors

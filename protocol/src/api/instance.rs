@@ -68,7 +68,7 @@ pub struct Instance {
     pub job_params: String,
     /// Parameters of this run.
     pub instance_params: String,
-    /// The whole result or cause.
+    /// The whole result or cause; while it runs, what became of the last task attempt if that failed.
     pub full_result: String,
     /// Revision of the job definition it uses.
     pub job_revision: i64,
@@ -80,7 +80,7 @@ pub struct Instance {
     pub waiting_for: Option<String>,
     /// Trace of its messages, 32 hexadecimal digits.
     pub trace_id: String,
-    /// What can be done with it now: `STOP`, `CANCEL`, `RETRY`.
+    /// What can be done with it now: `STOP`, `KILL`, `CANCEL`, `RETRY`.
     pub actions: Vec<String>,
 }
 

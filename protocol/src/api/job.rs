@@ -58,7 +58,7 @@ pub struct JobInput {
     /// Repetitions of a failed task.
     #[serde(default)]
     pub task_retries: u32,
-    /// `HEALTH_FIRST`, `RANDOM`, `SPECIFY`.
+    /// `HEALTH_FIRST`, `RANDOM`, `SPECIFY`, `ROUND_ROBIN`.
     #[schema(schema_with = super::schema::dispatch_strategy)]
     #[serde(default = "default_strategy")]
     pub dispatch_strategy: DispatchStrategy,

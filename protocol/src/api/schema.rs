@@ -2,7 +2,7 @@
 
 use powerjob_common::status::{
     BackOffKind, DispatchStrategy, ExecuteType, InstanceStatus, LogLevel, MisfirePolicy,
-    OverlapPolicy, ProcessorType, TimeExpressionType,
+    OverlapPolicy, ProcessorType, TimeExpressionType, WorkerOrderKind,
 };
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -36,6 +36,11 @@ pub fn processor_type() -> Object {
 /// How a worker is chosen.
 pub fn dispatch_strategy() -> Object {
     one_of(DispatchStrategy::ALL.iter().map(|value| value.name()))
+}
+
+/// What an operator orders a worker.
+pub fn worker_order_kind() -> Object {
+    one_of(WorkerOrderKind::ALL.iter().map(|value| value.name()))
 }
 
 /// What makes a job run.

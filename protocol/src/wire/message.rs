@@ -137,6 +137,8 @@ messages! {
         => server_to_worker::RunAnswers, "RunAnswers" about [items];
     server_to_worker::StopInstances = 0x0002_0002 "StopInstances" about [items]
         => server_to_worker::StopAnswers, "StopAnswers";
+    server_to_worker::KillInstances = 0x0002_0003 "KillInstances" about [items]
+        => server_to_worker::KillAnswers, "KillAnswers";
     node::GetActors = 0x0006_0001 "GetActors" => node::ActorReadings, "ActorReadings";
     node::WatchTap = 0x0006_0002 "WatchTap";
     node::UnwatchTap = 0x0006_0003 "UnwatchTap";

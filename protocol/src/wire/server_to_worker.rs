@@ -93,6 +93,21 @@ pub struct StopInstances {
     pub items: Vec<StopInstance>,
 }
 
+/// Asks a worker to end instances without waiting for their processors: what still runs is given up.
+/// Repeating it is harmless. A worker that does not know it is asked to stop them instead.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct KillInstances {
+    /// The instances.
+    pub items: Vec<StopInstance>,
+}
+
+/// Answers [`KillInstances`], one answer per item and in its order.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct KillAnswers {
+    /// Whether the worker knew the instance.
+    pub known: Vec<bool>,
+}
+
 /// One instance to stop.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct StopInstance {

@@ -92,7 +92,8 @@ pub struct InstanceReport {
     pub trace_id: [u8; 16],
     /// Code of `InstanceStatus`: 3 running, 4 failed, 5 succeeded, 10 stopped.
     pub status: u8,
-    /// Result or cause of the failure; empty while running.
+    /// Result or cause of the failure; while running empty, or what became of the last task attempt
+    /// if the worker repeats it.
     pub result: String,
     /// When the request arrived at the worker, epoch milliseconds of the worker.
     pub received_at_ms: i64,

@@ -78,6 +78,10 @@ pub(crate) fn all() -> Vec<Sample> {
         sample(StopAnswers {
             known: vec![true, false],
         }),
+        sample(KillInstances {
+            items: vec![stop(StopReason::User)],
+        }),
+        sample(KillAnswers { known: vec![true] }),
         sample(GetActors {}),
         sample(actor_readings()),
         sample(WatchTap {

@@ -229,6 +229,7 @@ pub(super) fn start(ground: Ground) -> Actors {
         save_job: scheduler.port().from("server/http"),
         switch_job: scheduler.port().from("server/http"),
         claim_apps: elector.port().from("server/http"),
+        order_workers: registry.port().from("server/http"),
         instances: InstancePorts::new(managers.iter().map(ports_of).collect()),
         cluster_actors: inspector.port().from("server/http"),
         watch_cluster: inspector.port().from("server/http"),
@@ -262,6 +263,7 @@ pub(super) fn start(ground: Ground) -> Actors {
         ownership: ground.ownership,
         jobs,
         zone: ground.facts.zone,
+        order_workers: registry.port().from(elector.path()),
         adopt: adopt(elector.path()),
         schedule: scheduler.port().from(elector.path()),
         planned: scheduler.port().from(elector.path()),
@@ -335,6 +337,7 @@ fn ports_of(slot: &ActorSlot<InstanceManager>) -> ShardPorts {
     ShardPorts {
         start: slot.port().from("server/http"),
         stop: slot.port().from("server/http"),
+        kill: slot.port().from("server/http"),
         cancel: slot.port().from("server/http"),
         retry: slot.port().from("server/http"),
         read: slot.port().from("server/http"),

@@ -6,20 +6,29 @@
 //! 2. With nobody who could run it an instance waits for the job's grace time; with somebody who has
 //!    no room it waits as long as it takes.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use powerjob_common::status::DispatchStrategy;
 
 use super::job::JobDefinition;
 use super::overlap::OutOfMax;
 use super::worker::Worker;
-use super::worker_filter::{Unfit, check_fit};
+use super::worker_filter::{Unfit, WorkerFilter};
+use super::worker_names::{Match, WorkerNames};
 
 /// The fit and the unfit workers of an application for one job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Survey {
-    /// Places of the workers that can run the job.
+    /// Places of the workers that can run the job, those it prefers first; by health where the job
+    /// limits their number.
     pub fit: Vec<usize>,
+    /// How many of `fit` are asked together, in this order: those the job prefers most, these and
+    /// the next best, all.
+    pub circles: Vec<usize>,
     /// How many cannot, by reason.
     pub unfit: BTreeMap<Unfit, usize>,
 }
@@ -40,6 +49,8 @@ pub enum WaitsFor {
     Room {
         /// How many these are.
         workers: usize,
+        /// Why the others cannot; empty when there are none.
+        others: Arc<str>,
     },
     /// Others of its job to end.
     Others(OutOfMax),
@@ -58,14 +69,18 @@ impl fmt::Display for WaitsFor {
                 )
             }
             Self::Worker(reason) => write!(f, "waits for a worker: {reason}"),
-            Self::Room { workers: 1 } => {
-                f.write_str("waits for room: the one worker that can run it is full")
-            }
-            Self::Room { workers } => {
-                write!(
-                    f,
-                    "waits for room: all {workers} workers that can run it are full"
-                )
+            Self::Room { workers, others } => {
+                match workers {
+                    1 => f.write_str("waits for room: the one worker that can run it is full")?,
+                    _ => write!(
+                        f,
+                        "waits for room: all {workers} workers that can run it are full"
+                    )?,
+                }
+                if others.is_empty() {
+                    return Ok(());
+                }
+                write!(f, "; of the others {others}")
             }
             Self::Others(out) => write!(f, "waits for other runs: {out}"),
             Self::Store(reason) => write!(f, "waits for the store: {reason}"),
@@ -73,22 +88,35 @@ impl fmt::Display for WaitsFor {
     }
 }
 
-/// Finds the workers that can run a job; at most `max_workers` of them, the best ones, if the job
-/// limits their number.
-pub fn survey<'a>(job: &JobDefinition, workers: impl Iterator<Item = &'a Worker>) -> Survey {
+/// Finds the workers that can run a job.
+pub fn survey<'a>(
+    job: &JobDefinition,
+    workers: impl Iterator<Item = &'a Worker> + Clone,
+) -> Survey {
+    let filter = WorkerFilter::new(job, workers.clone());
+    let preferred = WorkerNames::parse(match job.dispatch_strategy {
+        DispatchStrategy::Specify => &job.dispatch_config,
+        DispatchStrategy::HealthFirst | DispatchStrategy::Random | DispatchStrategy::RoundRobin => {
+            ""
+        }
+    });
     let mut survey = Survey::default();
-    let mut scores = Vec::new();
+    let mut fit = Vec::new();
     for (place, worker) in workers.enumerate() {
-        match check_fit(job, worker) {
-            Ok(()) => scores.push((worker.metrics.score(), place)),
+        match filter.check(worker) {
+            Ok(()) => fit.push((preferred.of(worker), worker.metrics.score(), place)),
             Err(reason) => *survey.unfit.entry(reason).or_default() += 1,
         }
     }
-    if job.max_workers > 0 && scores.len() > job.max_workers as usize {
-        scores.sort_by_key(|(score, place)| (std::cmp::Reverse(*score), *place));
-        scores.truncate(job.max_workers as usize);
+    if job.max_workers > 0 || !preferred.is_empty() {
+        fit.sort_by_key(|(preference, score, place)| (Reverse((*preference, *score)), *place));
     }
-    survey.fit = scores.into_iter().map(|(_, place)| place).collect();
+    survey.circles = [Match::Whole, Match::Part, Match::None]
+        .map(|least| fit.iter().filter(|fit| fit.0 >= least).count())
+        .to_vec();
+    survey.circles.dedup();
+    survey.circles.retain(|count| *count > 0);
+    survey.fit = fit.into_iter().map(|(_, _, place)| place).collect();
     survey
 }
 
@@ -99,12 +127,17 @@ impl Survey {
         if known == 0 {
             return "no worker of this application is connected".to_owned();
         }
+        format!("{known} known, {}", self.unfit_words(job))
+    }
+
+    /// Why some cannot run the job, with the numbers; empty when all can.
+    pub fn unfit_words(&self, job: &JobDefinition) -> String {
         let reasons: Vec<_> = self
             .unfit
             .iter()
             .map(|(reason, count)| format!("{count} {}", reason.words(job)))
             .collect();
-        format!("{known} known, {}", reasons.join(", "))
+        reasons.join(", ")
     }
 }
 
@@ -135,12 +168,49 @@ mod tests {
     }
 
     #[test]
-    fn the_best_workers_are_kept_when_their_number_is_limited() {
+    fn the_best_workers_come_first_when_their_number_is_limited() {
         let mut workers = [worker("a"), worker("b"), worker("c")];
         workers[0].metrics.memory_used_bytes = 4 << 30;
         let mut job = job();
         job.max_workers = 2;
-        assert_eq!(survey(&job, workers.iter()).fit, [1, 2]);
+        let found = survey(&job, workers.iter());
+        assert_eq!((found.fit, found.circles), (vec![1, 2, 0], vec![3]));
+    }
+
+    /// Spec 01 section 11 case 40: SPECIFY asks those it names first, and then all.
+    #[test]
+    fn named_workers_are_asked_before_all() {
+        let mut workers = [worker("a"), worker("b"), worker("c")];
+        workers[1].tags = vec!["gpu10".to_owned()];
+        workers[0].tags = Vec::new();
+        let mut job = job();
+        job.dispatch_strategy = DispatchStrategy::Specify;
+        for (config, circles) in [
+            ("tagIn:gpu", vec![1, 2, 3]),
+            ("b", vec![1, 3]),
+            ("x", vec![3]),
+        ] {
+            job.dispatch_config = config.to_owned();
+            assert_eq!(survey(&job, workers.iter()).circles, circles, "{config}");
+        }
+        job.dispatch_config = "tagIn:gpu".to_owned();
+        assert_eq!(survey(&job, workers.iter()).fit, [2, 1, 0]);
+    }
+
+    #[test]
+    fn full_workers_are_told_with_those_that_can_not() {
+        let room = |workers, others: &str| WaitsFor::Room {
+            workers,
+            others: others.into(),
+        };
+        assert_eq!(
+            room(1, "1 drained by an operator").to_string(),
+            "waits for room: the one worker that can run it is full; of the others 1 drained by an operator"
+        );
+        assert_eq!(
+            room(2, "").to_string(),
+            "waits for room: all 2 workers that can run it are full"
+        );
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub const MAX_UNCONFIRMED_CLAIMS: u32 = 10;
 pub const RETRY_DELAY: Duration = Duration::from_secs(10);
 /// Result of a stopped instance, as the reference has it.
 pub const STOPPED_BY_USER: &str = "stopped by user";
+/// Result of an instance that was stopped without waiting for its processor.
+pub const KILLED_BY_USER: &str = "killed by user";
 /// Result of a canceled instance, as the reference has it.
 pub const CANCELED_BY_USER: &str = "canceled by user";
 
@@ -30,6 +32,7 @@ pub const CANCELED_BY_USER: &str = "canceled by user";
 pub struct Report {
     pub attempt: u32,
     pub status: ReportedStatus,
+    /// While it runs: what became of a task attempt that the worker repeats.
     pub result: String,
     pub received_at: Option<UnixMillis>,
     pub started_at: Option<UnixMillis>,
@@ -227,6 +230,9 @@ pub fn fold_report(
     let status = match report.status {
         ReportedStatus::Running => {
             known.status = InstanceStatus::Running;
+            if !report.result.is_empty() {
+                known.result = Some(report.result.clone());
+            }
             return if known == *state {
                 Folded::Unchanged
             } else {
@@ -255,6 +261,12 @@ pub fn fail(state: &InstanceState, cause: &str, now: UnixMillis) -> InstanceStat
 pub fn stop(state: &InstanceState, now: UnixMillis) -> Option<InstanceState> {
     (!state.status.is_finished())
         .then(|| finished(state, InstanceStatus::Stopped, STOPPED_BY_USER, now))
+}
+
+/// A person ends an open instance without waiting for its processor; `None` when it has ended.
+pub fn kill(state: &InstanceState, now: UnixMillis) -> Option<InstanceState> {
+    (!state.status.is_finished())
+        .then(|| finished(state, InstanceStatus::Stopped, KILLED_BY_USER, now))
 }
 
 /// A person calls off an instance that no worker has; `None` when one has it or it has ended.

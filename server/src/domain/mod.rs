@@ -15,3 +15,4 @@ pub mod trigger;
 pub mod upcoming;
 pub mod worker;
 pub mod worker_filter;
+pub mod worker_names;

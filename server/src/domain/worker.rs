@@ -1,6 +1,7 @@
 //! A worker as the server knows it.
 
 use powerjob_common::id::{AppId, NodeRef};
+use powerjob_common::status::WorkerOrderKind;
 use powerjob_common::system_metrics::SystemMetrics;
 use powerjob_common::time::UnixMillis;
 use serde::Serialize;
@@ -26,6 +27,21 @@ pub struct Worker {
     pub capacity: u32,
     /// Names of its processors, sorted.
     pub processors: Vec<String>,
+    /// What the operator wants of it, unless it is simply to work.
+    pub order: Option<WorkerOrder>,
+}
+
+/// What an operator wants of a worker, in this and every later life of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkerOrder {
+    pub kind: WorkerOrderKind,
+    /// Name of the account that gave it.
+    pub given_by: String,
+    pub given_at: UnixMillis,
+    /// For people; may be empty.
+    pub reason: String,
+    /// Grows with every order about the worker.
+    pub revision: i64,
 }
 
 /// Whether a worker can be given work.
@@ -34,8 +50,12 @@ pub struct Worker {
 pub enum WorkerState {
     /// It is there and takes work.
     Online,
-    /// It shuts down and takes nothing new.
+    /// It ends what it has and takes nothing new: it shuts down, or was told to.
     Draining,
+    /// It was told to drain and has nothing any more.
+    Drained,
+    /// It was taken off line.
+    Offline,
     /// Its connection is gone or it has not yet said what it holds; it may come (back) any moment.
     Suspect,
     /// It is gone; what it had runs elsewhere or has failed.
@@ -51,6 +71,8 @@ impl WorkerState {
         match self {
             Self::Online => "ONLINE",
             Self::Draining => "DRAINING",
+            Self::Drained => "DRAINED",
+            Self::Offline => "OFFLINE",
             Self::Suspect => "SUSPECT",
             Self::Lost => "LOST",
         }

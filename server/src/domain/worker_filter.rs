@@ -1,5 +1,5 @@
-//! Which workers can run a job at all? In: the job and what a worker says of itself. Out: yes, or
-//! the first thing that stands in the way.
+//! Which workers can run a job at all? In: the job and what the workers say of themselves. Out: for
+//! each yes, or the first thing that stands in the way.
 //!
 //! Invariants:
 //! 1. Whether a worker has room is not asked here: that changes with every run.
@@ -10,6 +10,7 @@ use powerjob_common::status::ProcessorType;
 
 use super::job::JobDefinition;
 use super::worker::{Worker, WorkerState};
+use super::worker_names::{Match, WorkerNames};
 
 /// Why a worker cannot run a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,6 +19,10 @@ pub enum Unfit {
     Disconnected,
     /// It shuts down.
     Draining,
+    /// An operator has it drained.
+    Drained,
+    /// An operator took it off line.
+    Offline,
     /// The job names other workers.
     NotDesignated,
     /// It does not have the processor.
@@ -36,6 +41,8 @@ impl Unfit {
         match self {
             Self::Disconnected => "not connected".to_owned(),
             Self::Draining => "shutting down".to_owned(),
+            Self::Drained => "drained by an operator".to_owned(),
+            Self::Offline => "taken off line by an operator".to_owned(),
             Self::NotDesignated => {
                 format!(
                     "not among the designated workers `{}`",
@@ -50,21 +57,59 @@ impl Unfit {
     }
 }
 
-/// Whether a worker can run a job.
-pub fn check_fit(job: &JobDefinition, worker: &Worker) -> Result<(), Unfit> {
+/// The rules of one job for the workers of its application.
+#[derive(Debug)]
+pub struct WorkerFilter<'a> {
+    job: &'a JobDefinition,
+    designated: WorkerNames<'a>,
+    /// The least that counts: a piece of a tag is enough only where nobody has the whole one.
+    least: Match,
+}
+
+impl<'a> WorkerFilter<'a> {
+    /// The rules of a job, given all known workers.
+    pub fn new<'w>(job: &'a JobDefinition, workers: impl Iterator<Item = &'w Worker>) -> Self {
+        let designated = WorkerNames::parse(&job.designated_workers);
+        let known = workers.filter(|worker| worker.state != WorkerState::Lost);
+        let best = known.map(|worker| designated.of(worker)).max();
+        let least = best.unwrap_or(Match::None).max(Match::Part);
+        Self {
+            job,
+            designated,
+            least,
+        }
+    }
+
+    /// Whether a worker can run the job.
+    ///
+    /// # Errors
+    /// The first thing that stands in the way.
+    pub fn check(&self, worker: &Worker) -> Result<(), Unfit> {
+        is_in_service(worker)?;
+        if !self.designated.is_empty() && self.designated.of(worker) < self.least {
+            return Err(Unfit::NotDesignated);
+        }
+        if !has_processor(self.job, worker) {
+            return Err(Unfit::NoProcessor);
+        }
+        has_means(self.job, worker)
+    }
+}
+
+fn is_in_service(worker: &Worker) -> Result<(), Unfit> {
     match worker.state {
-        WorkerState::Online => {}
-        WorkerState::Draining => return Err(Unfit::Draining),
-        WorkerState::Suspect | WorkerState::Lost => return Err(Unfit::Disconnected),
+        WorkerState::Online => Ok(()),
+        WorkerState::Offline => Err(Unfit::Offline),
+        WorkerState::Drained => Err(Unfit::Drained),
+        WorkerState::Draining if worker.order.is_some() => Err(Unfit::Drained),
+        WorkerState::Draining => Err(Unfit::Draining),
+        WorkerState::Suspect | WorkerState::Lost => Err(Unfit::Disconnected),
     }
-    if !is_designated(&job.designated_workers, worker) {
-        return Err(Unfit::NotDesignated);
-    }
-    if !has_processor(job, worker) {
-        return Err(Unfit::NoProcessor);
-    }
+}
+
+/// As in the reference: processors must be more than wished for, memory and disk at least as much.
+fn has_means(job: &JobDefinition, worker: &Worker) -> Result<(), Unfit> {
     let metrics = &worker.metrics;
-    // As in the reference: processors must be more than wished for, memory and disk at least as much.
     if job.min_cpu_cores > 0.0
         && metrics.cpu_load > 0.0
         && metrics.free_cpu_cores() <= job.min_cpu_cores
@@ -78,35 +123,6 @@ pub fn check_fit(job: &JobDefinition, worker: &Worker) -> Result<(), Unfit> {
         return Err(Unfit::Disk);
     }
     Ok(())
-}
-
-/// Whether a list of addresses, node names and tags names the worker; an empty list names all.
-fn is_designated(list: &str, worker: &Worker) -> bool {
-    let mut names = list
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty());
-    let Some(first) = names.next() else {
-        return true;
-    };
-    std::iter::once(first)
-        .chain(names)
-        .any(|name| is_named(name, worker))
-}
-
-/// Whether one entry of such a list means the worker.
-pub fn is_named(name: &str, worker: &Worker) -> bool {
-    if let Some(part) = name.strip_prefix("tagIn:") {
-        return has_tag(part, worker) || worker.tags.iter().any(|tag| tag.contains(part));
-    }
-    if let Some(tag) = name.strip_prefix("tagEquals:") {
-        return has_tag(tag, worker);
-    }
-    name == worker.address || name == worker.node.node_id || has_tag(name, worker)
-}
-
-fn has_tag(name: &str, worker: &Worker) -> bool {
-    worker.tags.iter().any(|tag| tag == name)
 }
 
 /// The name under which workers offer what the job needs; a script is not a name.
@@ -134,6 +150,7 @@ pub(crate) mod tests {
     use powerjob_common::id::{AppId, JobId, NodeRef};
     use powerjob_common::status::{
         DispatchStrategy, ExecuteType, LogLevel, SwitchableStatus, TimeExpressionType,
+        WorkerOrderKind,
     };
     use powerjob_common::system_metrics::SystemMetrics;
     use powerjob_common::time::UnixMillis;
@@ -142,6 +159,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::domain::job::ScheduleSpec;
     use crate::domain::policy::{RetryPolicy, SchedulePolicy};
+    use crate::domain::worker::WorkerOrder;
 
     pub(crate) fn job() -> JobDefinition {
         JobDefinition {
@@ -208,13 +226,15 @@ pub(crate) mod tests {
             running: 0,
             capacity: 10,
             processors: vec!["demo.noop".to_owned(), SHELL.to_owned()],
+            order: None,
         }
     }
 
     fn check(change: impl FnOnce(&mut JobDefinition, &mut Worker), expected: Result<(), Unfit>) {
         let (mut job, mut worker) = (job(), worker("w1"));
         change(&mut job, &mut worker);
-        assert_eq!(check_fit(&job, &worker), expected, "{job:?}");
+        let filter = WorkerFilter::new(&job, std::iter::once(&worker));
+        assert_eq!(filter.check(&worker), expected, "{job:?}");
     }
 
     #[test]
@@ -235,15 +255,42 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn designated_workers_are_named_by_address_node_or_tag() {
+    fn an_operator_takes_workers_out_of_service() {
+        let order = |kind| {
+            Some(WorkerOrder {
+                kind,
+                given_by: "ADMIN".to_owned(),
+                given_at: UnixMillis(1),
+                reason: String::new(),
+                revision: 1,
+            })
+        };
+        check(
+            |_, worker| {
+                worker.state = WorkerState::Draining;
+                worker.order = order(WorkerOrderKind::Drain);
+            },
+            Err(Unfit::Drained),
+        );
+        check(
+            |_, worker| worker.state = WorkerState::Drained,
+            Err(Unfit::Drained),
+        );
+        check(
+            |_, worker| worker.state = WorkerState::Offline,
+            Err(Unfit::Offline),
+        );
+    }
+
+    /// Spec 01 section 11 case 39.
+    #[test]
+    fn only_designated_workers_are_taken() {
         for (list, fits) in [
             ("w1:1", true),
             (" w2:1 , gpu", true),
-            ("w1", true),
-            ("w1:", false),
+            ("w2:1", false),
             ("tagIn:tag", true),
-            ("tagEquals:tag", false),
-            ("tagEquals:tag1", true),
+            ("tagEquals:tag1", false),
             (" , ", true),
         ] {
             let expected = if fits {
@@ -253,6 +300,20 @@ pub(crate) mod tests {
             };
             check(|job, _| job.designated_workers = list.to_owned(), expected);
         }
+    }
+
+    /// Spec 01 section 4.4: whole tags first, pieces of tags where nobody has the whole one.
+    #[test]
+    fn a_piece_of_a_tag_counts_only_where_nobody_has_the_whole() {
+        let mut job = job();
+        job.designated_workers = "tagIn:tag1".to_owned();
+        let (whole, mut part) = (worker("w1"), worker("w2"));
+        part.tags = vec!["tag10".to_owned()];
+        let filter = WorkerFilter::new(&job, [&whole, &part].into_iter());
+        assert_eq!(filter.check(&whole), Ok(()));
+        assert_eq!(filter.check(&part), Err(Unfit::NotDesignated));
+        let filter = WorkerFilter::new(&job, std::iter::once(&part));
+        assert_eq!(filter.check(&part), Ok(()));
     }
 
     #[test]
@@ -274,6 +335,7 @@ pub(crate) mod tests {
         );
     }
 
+    /// Spec 01 section 11 case 42; the worker has 3 GiB and 6 processors free.
     #[test]
     fn equal_memory_is_enough_equal_processors_are_not() {
         check(|job, _| job.min_memory_gib = 3.0, Ok(()));
@@ -281,5 +343,10 @@ pub(crate) mod tests {
         check(|job, _| job.min_cpu_cores = 5.9, Ok(()));
         check(|job, _| job.min_cpu_cores = 6.0, Err(Unfit::Cpu));
         check(|job, _| job.min_disk_gib = 101.0, Err(Unfit::Disk));
+        let unknown_load = |job: &mut JobDefinition, worker: &mut Worker| {
+            job.min_cpu_cores = 99.0;
+            worker.metrics.cpu_load = -1.0;
+        };
+        check(unknown_load, Ok(()));
     }
 }

@@ -75,6 +75,8 @@ codes! {
     JobNotFound = NOT_FOUND, "job-not-found", "No such job";
     /// No such instance, or not visible.
     InstanceNotFound = NOT_FOUND, "instance-not-found", "No such instance";
+    /// No such worker.
+    WorkerNotFound = NOT_FOUND, "worker-not-found", "No such worker";
     /// No such account.
     AccountNotFound = NOT_FOUND, "account-not-found", "No such account";
     /// The name of an application is taken.

@@ -138,6 +138,7 @@ fn not_found(thing: Thing) -> Code {
         Thing::App => Code::AppNotFound,
         Thing::Job => Code::JobNotFound,
         Thing::Instance => Code::InstanceNotFound,
+        Thing::Worker => Code::WorkerNotFound,
         Thing::Account => Code::AccountNotFound,
     }
 }

@@ -33,6 +33,11 @@ pub(super) fn configure(routes: &mut Routes) {
         stop,
     );
     routes.post(
+        "/instances/{instanceId}/kill",
+        Needs::Instance(Permission::Ops),
+        kill,
+    );
+    routes.post(
         "/instances/{instanceId}/cancel",
         Needs::Instance(Permission::Ops),
         cancel,
@@ -121,6 +126,26 @@ pub(super) async fn stop(
 ) -> Result<Json<Instance>, ApiError> {
     Ok(Json(
         instances::act(&state.services, &caller.person, &instance, Action::Stop).await?,
+    ))
+}
+
+/// Ends an open instance without waiting for its processor.
+///
+/// A stop asks the processor to end and gives it a grace time; a kill gives it up at once: scripts are
+/// killed, waiting code is dropped, and what computes without a break goes on unseen until it
+/// returns. It also ends what a stopped instance left running.
+#[utoipa::path(
+    post, path = "/v1/instances/{instanceId}/kill", operation_id = "killInstance", tag = "instances",
+    params(("instanceId" = Id, Path, description = "The instance")),
+    responses((status = 200, description = "The instance", body = Instance)),
+)]
+pub(super) async fn kill(
+    state: State,
+    caller: Caller,
+    ForInstance(instance): ForInstance,
+) -> Result<Json<Instance>, ApiError> {
+    Ok(Json(
+        instances::act(&state.services, &caller.person, &instance, Action::Kill).await?,
     ))
 }
 

@@ -1,6 +1,7 @@
-//! How many runs of each job are out.
+//! How many runs of each job are out, and whose turn is next.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -10,6 +11,7 @@ use powerjob_common::id::JobId;
 #[derive(Debug, Clone, Default)]
 pub struct RunningCounts {
     jobs: Arc<DashMap<JobId, u32>>,
+    turns: Arc<DashMap<JobId, Arc<AtomicU64>>>,
 }
 
 impl RunningCounts {
@@ -34,6 +36,12 @@ impl RunningCounts {
                 _ => drop(count.remove()),
             }
         }
+    }
+
+    /// The counter of a job that gives its workers turns; the same for all shards, from 0 after a
+    /// restart.
+    pub fn turns(&self, job_id: JobId) -> Arc<AtomicU64> {
+        self.turns.entry(job_id).or_default().clone()
     }
 
     /// How many runs of a job are out.

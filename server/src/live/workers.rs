@@ -1,5 +1,6 @@
 //! The workers of the applications this server owns.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -7,11 +8,11 @@ use std::time::Duration;
 use dashmap::DashMap;
 use powerjob_common::id::{AppId, NodeRef};
 use powerjob_protocol::wire::server_to_worker::{
-    RunAnswers, RunInstances, StopAnswers, StopInstances,
+    KillAnswers, KillInstances, RunAnswers, RunInstances, StopAnswers, StopInstances,
 };
 use powerjob_session::SessionError;
 
-use crate::domain::worker::Worker;
+use crate::domain::worker::{Worker, WorkerOrder};
 
 /// The way to a worker: one connection of one of its lives.
 pub trait WorkerLink: Send + Sync + std::fmt::Debug + 'static {
@@ -31,6 +32,14 @@ pub trait WorkerLink: Send + Sync + std::fmt::Debug + 'static {
         &self,
         request: StopInstances,
         on_answer: Box<dyn FnOnce(Result<StopAnswers, SessionError>) + Send>,
+    );
+
+    /// Asks the worker to end instances without waiting for their processors. `on_answer` is called
+    /// exactly once and must not block.
+    fn kill(
+        &self,
+        request: KillInstances,
+        on_answer: Box<dyn FnOnce(Result<KillAnswers, SessionError>) + Send>,
     );
 }
 
@@ -91,6 +100,7 @@ type AppWorkers = Arc<Vec<WorkerEntry>>;
 #[derive(Debug, Clone, Default)]
 pub struct WorkerTable {
     apps: Arc<DashMap<AppId, AppWorkers>>,
+    orders: Arc<DashMap<AppId, BTreeMap<String, WorkerOrder>>>,
     version: Arc<AtomicU64>,
 }
 
@@ -136,6 +146,25 @@ impl WorkerTable {
         }
         *workers = Arc::new(next);
         self.version.fetch_add(1, Relaxed);
+    }
+
+    /// Takes note of orders of an operator about nodes, known or not.
+    pub(crate) fn put_orders(&self, app_id: AppId, orders: &[(String, WorkerOrder)]) {
+        let mut known = self.orders.entry(app_id).or_default();
+        for (node_id, order) in orders {
+            let is_newer = known
+                .get(node_id)
+                .is_none_or(|known| known.revision < order.revision);
+            if is_newer {
+                known.insert(node_id.clone(), order.clone());
+            }
+        }
+    }
+
+    /// The last order about each node of an application that ever got one.
+    pub fn orders_of(&self, app_id: AppId) -> BTreeMap<String, WorkerOrder> {
+        let orders = self.orders.get(&app_id);
+        orders.map(|orders| orders.clone()).unwrap_or_default()
     }
 
     /// Forgets one life of a worker.

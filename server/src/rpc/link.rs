@@ -7,7 +7,7 @@ use powerjob_common::id::NodeRef;
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::node::{ActorReadings, GetActors, UnwatchTap, WatchTap};
 use powerjob_protocol::wire::server_to_worker::{
-    RunAnswers, RunInstances, StopAnswers, StopInstances,
+    KillAnswers, KillInstances, RunAnswers, RunInstances, StopAnswers, StopInstances,
 };
 use powerjob_session::{ErrorCode, Session, SessionError};
 
@@ -66,6 +66,15 @@ impl WorkerLink for NativeLink {
         &self,
         request: StopInstances,
         on_answer: Box<dyn FnOnce(Result<StopAnswers, SessionError>) + Send>,
+    ) {
+        self.session
+            .ask_then(TASK_TRACKER, DISPATCHER, &request, STOP_LIMIT, on_answer);
+    }
+
+    fn kill(
+        &self,
+        request: KillInstances,
+        on_answer: Box<dyn FnOnce(Result<KillAnswers, SessionError>) + Send>,
     ) {
         self.session
             .ask_then(TASK_TRACKER, DISPATCHER, &request, STOP_LIMIT, on_answer);

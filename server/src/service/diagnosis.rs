@@ -6,7 +6,7 @@ use powerjob_protocol::api::job::{Diagnosis, WorkerFit};
 
 use crate::domain::job::JobDefinition;
 use crate::domain::worker::Worker;
-use crate::domain::worker_filter::check_fit;
+use crate::domain::worker_filter::WorkerFilter;
 
 /// A worker with the number of runs it has been given and not given back.
 pub(super) type Loaded<'a> = (&'a Worker, u32);
@@ -18,9 +18,10 @@ pub(super) fn diagnose(
     open: u64,
     now: UnixMillis,
 ) -> Diagnosis {
+    let filter = WorkerFilter::new(job, workers.iter().map(|(worker, _)| *worker));
     let workers_fit: Vec<_> = workers
         .iter()
-        .map(|&(worker, assigned)| fit(job, worker, assigned))
+        .map(|&(worker, assigned)| fit(job, &filter, worker, assigned))
         .collect();
     let is_at_limit = job.max_instances > 0 && open >= u64::from(job.max_instances);
     let mut reasons = Vec::new();
@@ -42,10 +43,18 @@ pub(super) fn diagnose(
     }
 }
 
-fn fit(job: &JobDefinition, worker: &Worker, assigned: u32) -> WorkerFit {
-    let reason = match check_fit(job, worker) {
+fn fit(
+    job: &JobDefinition,
+    filter: &WorkerFilter<'_>,
+    worker: &Worker,
+    assigned: u32,
+) -> WorkerFit {
+    let reason = match filter.check(worker) {
         Err(unfit) => unfit.words(job),
-        Ok(()) if assigned >= worker.capacity => format!("full: it has {assigned} runs"),
+        Ok(()) if assigned >= worker.capacity => {
+            let capacity = worker.capacity;
+            format!("full: it has {assigned} runs and takes {capacity} at most")
+        }
         Ok(()) => String::new(),
     };
     WorkerFit {

@@ -69,6 +69,8 @@ pub enum Thing {
     Instance,
     /// An account.
     Account,
+    /// A worker.
+    Worker,
 }
 
 impl std::fmt::Display for Thing {
@@ -78,6 +80,7 @@ impl std::fmt::Display for Thing {
             Thing::Job => "job",
             Thing::Instance => "instance",
             Thing::Account => "account",
+            Thing::Worker => "worker",
         })
     }
 }

@@ -15,7 +15,7 @@ use tracing::{debug, info};
 use super::access::Person;
 use super::{CHANGE_LIMIT, GLANCE_LIMIT, ServiceError, Services, Thing, ask, missing};
 use crate::actor::instance_manager::{
-    CancelInstance, ChangeError, ReadInstances, RetryInstance, StopInstance,
+    CancelInstance, ChangeError, KillInstance, ReadInstances, RetryInstance, StopInstance,
 };
 use crate::domain::instance::{Instance, InstanceState, Trigger};
 use crate::store;
@@ -50,6 +50,8 @@ pub struct InstanceFilter {
 pub enum Action {
     /// End it.
     Stop,
+    /// End it without waiting for its processor.
+    Kill,
     /// Call it off before it starts.
     Cancel,
     /// Run it again.
@@ -359,7 +361,7 @@ fn waiting_for(seen: &Seen) -> Option<String> {
 fn actions(instance: &Instance) -> &'static [&'static str] {
     match instance.state.status {
         InstanceStatus::WaitingDispatch => &["STOP", "CANCEL"],
-        InstanceStatus::WaitingWorkerReceive | InstanceStatus::Running => &["STOP"],
+        InstanceStatus::WaitingWorkerReceive | InstanceStatus::Running => &["STOP", "KILL"],
         _ if matches!(instance.trigger, Trigger::Workflow { .. }) => &[],
         _ => &["RETRY"],
     }
@@ -376,6 +378,7 @@ pub async fn act(
     let ports = &services.handles.instances;
     let changed = ask(CHANGE_LIMIT, |reply| match action {
         Action::Stop => ports.stop(StopInstance { instance_id, reply }),
+        Action::Kill => ports.kill(KillInstance { instance_id, reply }),
         Action::Cancel => ports.cancel(CancelInstance { instance_id, reply }),
         Action::Retry => ports.retry(RetryInstance { instance_id, reply }),
     })

@@ -1,25 +1,98 @@
 //! Workers.
 
+use powerjob_common::id::NodeRef;
+use powerjob_common::status::WorkerOrderKind;
+use powerjob_common::system_metrics::SystemMetrics;
+use powerjob_common::time::UnixMillis;
 use powerjob_protocol::api::worker as api;
 
-use super::Services;
-use crate::domain::worker::Worker;
-use crate::live::WorkerEntry;
+use super::access::Person;
+use super::{CHANGE_LIMIT, ServiceError, Services, Thing, ask};
+use crate::actor::worker_registry::ApplyWorkerOrders;
+use crate::domain::worker::{Worker, WorkerOrder, WorkerState};
 use crate::store::app::App;
+use crate::store::worker_order::NewWorkerOrder;
 
-/// The workers of an application, by name.
+/// Characters of the reason of an order.
+const MAX_REASON: usize = 500;
+
+/// The workers of an application, by name; also nodes that are away, while an order about them counts.
 pub fn list(services: &Services, app: &App) -> Vec<api::Worker> {
-    services
-        .handles
-        .workers
-        .of_app(app.id)
-        .iter()
-        .map(entry_to_api)
-        .collect()
+    let known = services.handles.workers.of_app(app.id);
+    let mut workers: Vec<_> = known.iter().map(|entry| to_api(&entry.facts)).collect();
+    for (node_id, order) in services.handles.workers.orders_of(app.id) {
+        let is_known = workers.iter().any(|worker| worker.node == node_id);
+        if !is_known && order.kind != WorkerOrderKind::Online {
+            workers.push(to_api(&absent(app, node_id, order)));
+        }
+    }
+    workers.sort_by(|a, b| a.node.cmp(&b.node));
+    workers
 }
 
-fn entry_to_api(entry: &WorkerEntry) -> api::Worker {
-    to_api(&entry.facts)
+/// Gives a worker an order, which is stored first and counts for every later life of the node.
+///
+/// # Errors
+/// [`ServiceError::NotFound`] for a node that is not known and has no order.
+pub async fn order(
+    services: &Services,
+    person: &Person,
+    app: &App,
+    input: api::WorkerOrderInput,
+) -> Result<api::Worker, ServiceError> {
+    if input.reason.chars().count() > MAX_REASON {
+        let text = format!("at most {MAX_REASON} characters");
+        return Err(ServiceError::field("reason", text));
+    }
+    let find = || {
+        let mut workers = list(services, app).into_iter().rev();
+        workers.find(|worker| worker.node == input.node)
+    };
+    let before = find().ok_or(ServiceError::NotFound(Thing::Worker))?;
+    let new = NewWorkerOrder {
+        kind: input.kind,
+        given_by: person.account.clone(),
+        reason: input.reason.trim().to_owned(),
+    };
+    let given = services
+        .store
+        .give_worker_order(app.id, input.node.clone(), new)
+        .await?;
+    ask(CHANGE_LIMIT, |reply| {
+        services.handles.order_workers.tell(ApplyWorkerOrders {
+            app_id: app.id,
+            orders: vec![(input.node.clone(), given)],
+            reply: Some(reply),
+        })
+    })
+    .await?;
+    // One that was shown only for its order is known no longer when that is taken back.
+    Ok(find().unwrap_or(api::Worker {
+        order: None,
+        ..before
+    }))
+}
+
+/// A node about which nothing is known but an order.
+fn absent(app: &App, node_id: String, order: WorkerOrder) -> Worker {
+    Worker {
+        node: NodeRef {
+            node_id,
+            incarnation: 0,
+        },
+        app_id: app.id,
+        address: String::new(),
+        tags: Vec::new(),
+        software: String::new(),
+        state: WorkerState::Lost,
+        connected_at: UnixMillis::default(),
+        last_seen_at: UnixMillis::default(),
+        metrics: SystemMetrics::default(),
+        running: 0,
+        capacity: 0,
+        processors: Vec::new(),
+        order: Some(order),
+    }
 }
 
 /// A worker as the API shows it.
@@ -46,5 +119,11 @@ pub fn to_api(worker: &Worker) -> api::Worker {
         capacity: worker.capacity,
         score: metrics.score(),
         processors: worker.processors.clone(),
+        order: worker.order.as_ref().map(|order| api::WorkerOrder {
+            kind: order.kind,
+            given_by: order.given_by.clone(),
+            given_at: order.given_at.0,
+            reason: order.reason.clone(),
+        }),
     }
 }

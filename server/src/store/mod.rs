@@ -20,6 +20,7 @@ mod retention;
 pub mod servers;
 pub mod session;
 mod sql;
+pub mod worker_order;
 pub mod write;
 pub mod writer;
 

@@ -15,7 +15,8 @@ use powerjob_common::status::{
 use powerjob_common::time_expression::Lifecycle;
 use powerjob_server::actor::elector::ClaimApps;
 use powerjob_server::actor::instance_manager::{
-    CancelInstance, ChangeError, RetryInstance, RunRequest, StartRuns, StopInstance,
+    CancelInstance, ChangeError, KillInstance, ReadInstances, RetryInstance, RunRequest, StartRuns,
+    StopInstance,
 };
 use powerjob_server::actor::scheduler::{SaveError, SaveJob, SwitchJob};
 use powerjob_server::app::{self, Ready, ServerHandles, StartError};
@@ -286,6 +287,18 @@ impl Cluster {
         answer.await.expect("an answer")
     }
 
+    pub(crate) async fn kill_run(
+        &self,
+        instance_id: InstanceId,
+    ) -> Result<Box<Instance>, ChangeError> {
+        let (reply, answer) = Reply::channel();
+        let instances = &self.server.handles.instances;
+        instances
+            .kill(KillInstance { instance_id, reply })
+            .expect("there is room");
+        answer.await.expect("an answer")
+    }
+
     pub(crate) async fn cancel_run(
         &self,
         instance_id: InstanceId,
@@ -308,6 +321,17 @@ impl Cluster {
             .retry(RetryInstance { instance_id, reply })
             .expect("there is room");
         answer.await.expect("an answer")
+    }
+
+    /// Why an open instance waits, as people are told.
+    pub(crate) async fn read(&self, id: InstanceId) -> Option<String> {
+        for (port, ids) in self.server.handles.instances.readers(&[id]) {
+            let read = port.ask(LIMIT, |reply| ReadInstances { ids, reply }).await;
+            if let Some((_, why)) = read.expect("an answer").pop() {
+                return why;
+            }
+        }
+        None
     }
 
     /// The instance as it is stored.

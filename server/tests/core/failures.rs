@@ -163,3 +163,29 @@ async fn a_worker_with_a_wrong_secret_stays_outside() {
     .await;
     cluster.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_an_open_run_keeps_the_definition_that_it_began_with() {
+    let cluster = Cluster::start().await;
+    let job = cluster
+        .save(|job| (job.time_limit_ms, job.params) = (1_111, "old".to_owned()))
+        .await;
+    let former = cluster.run(&job).await;
+    let present = cluster
+        .save(|draft| {
+            (draft.id, draft.time_limit_ms) = (Some(job.id), 2_222);
+        })
+        .await;
+    let latter = cluster.run(&present).await;
+    let cluster = cluster.restart().await;
+    let mut worker = cluster.worker("w1").await;
+    let mut runs = worker.take_runs().await;
+    while runs.len() < 2 {
+        runs.extend(worker.take_runs().await);
+    }
+    for (id, revision, limit) in [(former, 1, 1_111), (latter, 2, 2_222)] {
+        let run = runs.iter().find(|run| id_of(run) == id).expect("sent");
+        assert_eq!((run.job_revision, run.time_limit_ms), (revision, limit));
+    }
+    cluster.server.stop().await;
+}

@@ -10,8 +10,8 @@ use powerjob_common::secret::Secret;
 use powerjob_common::time::SystemClock;
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::server_to_worker::{
-    RunAnswer, RunAnswers, RunInstance, RunInstances, RunVerdict, StopAnswers, StopInstance,
-    StopInstances,
+    KillAnswers, KillInstances, RunAnswer, RunAnswers, RunInstance, RunInstances, RunVerdict,
+    StopAnswers, StopInstance, StopInstances,
 };
 use powerjob_protocol::wire::worker_to_server::{
     HeldInstance, InstanceReport, InstanceReports, InventoryAnswer, ReportAnswer, WorkerHeartbeat,
@@ -29,6 +29,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 enum Order {
     Run(RunInstances, Responder),
     Stop(StopInstances, Responder),
+    Kill(KillInstances, Responder),
 }
 
 struct Desk(mpsc::UnboundedSender<Order>);
@@ -42,6 +43,9 @@ impl Inbox for Desk {
             StopInstances::TYPE => message
                 .open()
                 .map(|(body, way)| Order::Stop(body, way.expect("a question"))),
+            KillInstances::TYPE => message
+                .open()
+                .map(|(body, way)| Order::Kill(body, way.expect("a question"))),
             _ => return message.refuse(ErrorCode::UNKNOWN_TYPE, "not for tests", 0),
         };
         if let Some(order) = order {
@@ -165,7 +169,7 @@ impl FakeWorker {
                     .expect("the session is open");
                 request.items
             }
-            Order::Stop(..) => panic!("expected runs, got a stop"),
+            Order::Stop(..) | Order::Kill(..) => panic!("expected runs, got a stop"),
         }
     }
 
@@ -190,7 +194,25 @@ impl FakeWorker {
                     .expect("the session is open");
                 request.items.remove(0)
             }
-            Order::Run(..) => panic!("expected a stop, got runs"),
+            Order::Run(..) | Order::Kill(..) => panic!("expected a stop"),
+        }
+    }
+
+    /// The next request to kill; `None` answers like a worker that does not know it.
+    pub(crate) async fn take_kill(&mut self, known: Option<bool>) -> StopInstance {
+        match self.next_order().await {
+            Order::Kill(mut request, way) => {
+                match known {
+                    Some(known) => {
+                        let known = vec![known; request.items.len()];
+                        way.reply(&KillAnswers { known })
+                            .expect("the session is open");
+                    }
+                    None => way.error(ErrorCode::UNKNOWN_TYPE, "not known", 0),
+                }
+                request.items.remove(0)
+            }
+            Order::Run(..) | Order::Stop(..) => panic!("expected a kill"),
         }
     }
 

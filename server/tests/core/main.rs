@@ -10,3 +10,4 @@ mod operations;
 mod overlap;
 mod runs;
 mod schedules;
+mod worker_choice;

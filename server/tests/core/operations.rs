@@ -37,6 +37,43 @@ async fn a_stopped_run_stays_stopped_and_its_worker_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_and_what_a_stopped_one_left_are_given_up() {
+    let cluster = Cluster::start().await;
+    let mut worker = cluster.worker("w1").await;
+    let job = cluster.save(|_| ()).await;
+    let id = cluster.run(&job).await;
+    let run = worker.take_run().await;
+    let killed = cluster.kill_run(id).await.expect("it was open");
+    assert_eq!(killed.state.status, InstanceStatus::Stopped);
+    assert_eq!(killed.state.result.as_deref(), Some("killed by user"));
+    let order = worker.take_kill(Some(true)).await;
+    assert_eq!((order.instance_id, order.attempt), (id.0, run.attempt));
+
+    // It was stopped, and its processor goes on nevertheless.
+    let id = cluster.run(&job).await;
+    let run = worker.take_run().await;
+    cluster.stop_run(id).await.expect("it was open");
+    worker.take_stop().await;
+    cluster.kill_run(id).await.expect("it was stopped");
+    let order = worker.take_kill(None).await;
+    assert_eq!((order.instance_id, order.attempt), (id.0, run.attempt));
+    let instead = worker.take_stop().await;
+    assert_eq!(
+        instead, order,
+        "a worker that can not kill is asked to stop"
+    );
+
+    let id = cluster.run(&job).await;
+    let run = worker.take_run().await;
+    worker.report_one(&run, SUCCEED, "").await;
+    assert_eq!(
+        cluster.kill_run(id).await,
+        Err(ChangeError::AlreadyFinished)
+    );
+    cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_what_has_not_started_can_be_called_off() {
     let cluster = Cluster::start().await;
     let mut worker = cluster.worker("w1").await;

@@ -176,3 +176,28 @@ async fn a_deleted_application_is_gone_with_its_jobs() {
         "job-not-found"
     );
 }
+
+#[actix_web::test]
+async fn only_known_workers_get_orders() {
+    let server = TestServer::start().await;
+    let app = server.app("a").await;
+    let path = format!("/v1/apps/{app}/worker-orders");
+    let order = json!({ "node": "nobody", "kind": "DRAIN" });
+    let refused = server.post(&path, order).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.problem().as_str()),
+        (404, "worker-not-found")
+    );
+    for (field, order) in [
+        ("kind", json!({ "node": "w1", "kind": "SLEEP" })),
+        (
+            "reason",
+            json!({ "node": "w1", "kind": "ONLINE", "reason": "x".repeat(501) }),
+        ),
+    ] {
+        let refused = server.post(&path, order).await.expect(422);
+        assert_eq!(refused["errors"][0]["field"], field, "{refused}");
+    }
+    let workers = server.get(&format!("/v1/apps/{app}/workers")).await;
+    assert_eq!(workers.expect(200), json!([]));
+}

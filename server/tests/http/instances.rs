@@ -86,7 +86,7 @@ async fn what_actors_hold_is_shown_before_it_is_stored() {
         (&instance["status"], &instance["startedAt"]),
         (&json!("RUNNING"), &json!(NOW.0))
     );
-    assert_eq!(instance["actions"], json!(["STOP"]));
+    assert_eq!(instance["actions"], json!(["STOP", "KILL"]));
     for (status, count) in [("RUNNING", 1), ("WAITING_DISPATCH", 0)] {
         let path = format!("/v1/apps/{app}/instances?status={status}");
         let page = server.get(&path).await.expect(200);
@@ -133,8 +133,12 @@ async fn instances_are_stopped_canceled_and_retried() {
         .instance(&app, &job, 2, InstanceStatus::WaitingDispatch)
         .await;
     server.instance(&app, &job, 3, InstanceStatus::Failed).await;
+    server
+        .instance(&app, &job, 4, InstanceStatus::Running)
+        .await;
     for (path, status) in [
         ("/v1/instances/1/stop", "STOPPED"),
+        ("/v1/instances/4/kill", "STOPPED"),
         ("/v1/instances/2/cancel", "CANCELED"),
         ("/v1/instances/3/retry", "WAITING_DISPATCH"),
     ] {

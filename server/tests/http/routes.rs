@@ -31,8 +31,10 @@ GET /tap: SU on everything
 PATCH /apps/{appId}: WRITE on the application
 POST /apps/{appId}/jobs: WRITE on the application
 POST /apps/{appId}/secret: SU on the application
+POST /apps/{appId}/worker-orders: OPS on the application
 POST /apps: an account
 POST /instances/{instanceId}/cancel: OPS on the instance's application
+POST /instances/{instanceId}/kill: OPS on the instance's application
 POST /instances/{instanceId}/retry: OPS on the instance's application
 POST /instances/{instanceId}/stop: OPS on the instance's application
 POST /jobs/{jobId}/copy: WRITE on the job's application

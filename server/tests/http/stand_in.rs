@@ -15,10 +15,11 @@ use powerjob_server::actor::cleaner::CleanNow;
 use powerjob_server::actor::elector::ClaimApps;
 use powerjob_server::actor::inspector::{GetClusterActors, NodeReading, RecentMessages};
 use powerjob_server::actor::instance_manager::{
-    CancelInstance, ChangeError, InstancePorts, ReadInstances, RetryInstance, RunRequest,
-    ShardPorts, StartRuns, StopInstance,
+    CancelInstance, ChangeError, InstancePorts, KillInstance, ReadInstances, RetryInstance,
+    RunRequest, ShardPorts, StartRuns, StopInstance,
 };
 use powerjob_server::actor::scheduler::{SaveError, SaveJob, SwitchJob};
+use powerjob_server::actor::worker_registry::ApplyWorkerOrders;
 use powerjob_server::app::{ServerFacts, ServerHandles};
 use powerjob_server::config::Setting;
 use powerjob_server::domain::instance::Instance;
@@ -70,6 +71,9 @@ impl StandIn {
             events: EventHub::default(),
             save_job: save_port(&scope, store, &jobs),
             switch_job: switch_port(&scope, store, &jobs),
+            order_workers: behind(&scope, |letter: ApplyWorkerOrders| async {
+                letter.reply.into_iter().for_each(|reply| reply.send(()));
+            }),
             instances: instance_ports(&scope, store, &live),
             cluster_actors: behind(&scope, |letter: GetClusterActors| async {
                 letter.reply.send(vec![NodeReading {
@@ -228,6 +232,9 @@ fn instance_ports(scope: &ActorScope, store: &Store, live: &Live) -> InstancePor
     InstancePorts::new(vec![ShardPorts {
         start: start_port(scope, store),
         stop: change_port(scope, store, |letter: StopInstance| {
+            (letter.instance_id, letter.reply, InstanceStatus::Stopped)
+        }),
+        kill: change_port(scope, store, |letter: KillInstance| {
             (letter.instance_id, letter.reply, InstanceStatus::Stopped)
         }),
         cancel: change_port(scope, store, |letter: CancelInstance| {

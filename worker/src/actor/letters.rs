@@ -63,6 +63,8 @@ impl Letter for RunRequests {
 #[derive(Debug, Serialize)]
 pub(crate) struct StopRequests {
     pub(crate) items: Vec<StopInstance>,
+    /// Without a grace time for the processors.
+    pub(crate) at_once: bool,
     #[serde(skip)]
     pub(crate) answer: Option<Answer<StopAnswers>>,
 }
@@ -110,6 +112,8 @@ impl Letter for StartRuns {
 #[derive(Debug, Serialize)]
 pub(crate) struct CancelRuns {
     pub(crate) runs: Vec<(RunKey, CancelReason)>,
+    /// Give them up without a grace time.
+    pub(crate) at_once: bool,
 }
 
 impl Letter for CancelRuns {

@@ -108,12 +108,15 @@ impl Handler<Mail<CancelRuns>> for ProcessorTracker {
     type Result = ();
 
     fn handle(&mut self, mail: Mail<CancelRuns>, _ctx: &mut Self::Context) {
-        let (CancelRuns { runs }, _ticket) = mail.open();
+        let (CancelRuns { runs, at_once }, _ticket) = mail.open();
         for (key, reason) in runs {
             if let Some(job) = self.slots.remove_waiting(|job| job.run.key == key) {
                 self.end_unstarted(&job.run, reason);
             } else {
                 self.cancel_active(key, reason);
+                if at_once {
+                    self.expire(key);
+                }
             }
         }
     }
@@ -151,7 +154,7 @@ impl ProcessorTracker {
         }
         for event in &events {
             match event {
-                RunEvent::Started { .. } => {}
+                RunEvent::Started { .. } | RunEvent::Repeated { .. } => {}
                 RunEvent::Ended { key, .. } => self.free_ended(*key),
                 RunEvent::Returned { key } => self.forget_detached(*key),
             }

@@ -33,6 +33,10 @@ impl Drop for Stage {
 }
 
 fn stage(concurrency: usize) -> Stage {
+    stage_with(concurrency, Duration::from_millis(20))
+}
+
+fn stage_with(concurrency: usize, cancel_grace: Duration) -> Stage {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let scope = ActorScope::new("test", clock.clone());
     let (task_tracker, events) = Probe::new(&scope, "worker/task_tracker", 1_000);
@@ -50,7 +54,7 @@ fn stage(concurrency: usize) -> Stage {
         clock: clock.clone(),
         concurrency,
         blocking_threads: concurrency,
-        cancel_grace: Duration::from_millis(20),
+        cancel_grace,
     };
     let setting = Arc::new(RunSetting {
         worker: "test".into(),
@@ -58,7 +62,7 @@ fn stage(concurrency: usize) -> Stage {
         clock,
         work_dir: std::env::temp_dir().into(),
         max_result_chars: 64,
-        cancel_grace: Duration::from_millis(20),
+        cancel_grace,
     });
     let guardian = Guardian::new();
     let arbiter = actix_rt::Arbiter::current();
@@ -82,6 +86,10 @@ impl Stage {
     }
 
     fn cancel(&self, instance_id: i64, reason: CancelReason) {
+        self.cancel_so(instance_id, reason, false);
+    }
+
+    fn cancel_so(&self, instance_id: i64, reason: CancelReason, at_once: bool) {
         let runs = vec![(
             RunKey {
                 instance_id,
@@ -89,7 +97,8 @@ impl Stage {
             },
             reason,
         )];
-        self.slot.port().tell(CancelRuns { runs }).expect("taken");
+        let port = self.slot.port();
+        port.tell(CancelRuns { runs, at_once }).expect("taken");
     }
 
     /// The next event of an instance that is no start.
@@ -182,6 +191,61 @@ async fn runs_beyond_the_places_wait_and_can_be_cancelled_there() {
         "user stop instance,force stop success"
     );
     assert_eq!(stage.end_of(3).await.ending.status, InstanceStatus::Succeed);
+}
+
+/// Spec 04 cases W-14 and W-22.
+#[actix::test]
+async fn a_failed_task_is_repeated_and_knows_it() {
+    let mut stage = stage(4);
+    let failing = |ctx: TaskContext| {
+        let text = format!("{} of {}", ctx.task_retry(), ctx.max_task_retries());
+        Box::pin(async move { Err(text) }) as _
+    };
+    let mut item = request(1, 1, "failing");
+    item.task_retry_num = 2;
+    stage.start(item.clone(), future(failing));
+    let end = stage.end_of(1).await;
+    assert_eq!(end.ending.status, InstanceStatus::Failed);
+    assert_eq!(end.ending.text, "2 of 2");
+    item.instance_id = 2;
+    let blocking = BlockingClosure(|ctx: &TaskContext| match ctx.task_retry() {
+        0 => panic!("the first time"),
+        1 => Ok(String::from("the second time")),
+        more => Err(format!("repetition {more} after a success")),
+    });
+    stage.start(item, Executable::Blocking(Arc::new(blocking)));
+    let end = stage.end_of(2).await;
+    assert_eq!(end.ending.status, InstanceStatus::Succeed);
+    assert_eq!(end.ending.text, "the second time");
+}
+
+#[actix::test]
+async fn a_task_that_was_stopped_is_not_repeated() {
+    let mut stage = stage(4);
+    let obedient = |ctx: TaskContext| {
+        Box::pin(async move {
+            ctx.cancelled().await;
+            Err(format!("stopped in repetition {}", ctx.task_retry()))
+        }) as _
+    };
+    let mut item = request(1, 1, "obedient");
+    item.task_retry_num = 9;
+    stage.start(item, future(obedient));
+    stage.cancel(1, CancelReason::UserStop);
+    let end = stage.end_of(1).await;
+    assert_eq!(end.ending.status, InstanceStatus::Stopped);
+}
+
+#[actix::test]
+async fn a_killed_run_is_given_up_without_a_grace_time() {
+    let mut stage = stage_with(1, 1_000 * LIMIT);
+    stage.start(request(1, 1, "endless"), endless());
+    stage.start(request(2, 1, "echo"), echo());
+    stage.cancel(1, CancelReason::UserStop); // it ignores this
+    stage.cancel_so(1, CancelReason::UserStop, true);
+    let end = stage.end_of(1).await;
+    assert_eq!(end.ending.text, "user stop instance,force stop success");
+    assert_eq!(stage.end_of(2).await.ending.status, InstanceStatus::Succeed);
 }
 
 #[actix::test]

@@ -8,6 +8,7 @@
 //! * **Survives** a restart: nothing; the next inventory makes up for it.
 //! * **Dies**: the worker ends with an error.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub(crate) struct ServerLinkParts {
     pub(crate) dialing: Dialing,
     pub(crate) presentation: Presentation,
     pub(crate) load: watch::Receiver<Load>,
+    /// Whether the program says that nothing new should come.
+    pub(crate) is_overloaded: Arc<AtomicBool>,
     /// Whether the server knows this worker.
     pub(crate) is_connected: watch::Sender<bool>,
     pub(crate) scope: ActorScope,
@@ -243,6 +246,13 @@ impl ServerLink {
             processors,
         } = self.parts.presentation.clone();
         let metrics = &self.metrics;
+        let running = u32::try_from(self.parts.load.borrow().held).unwrap_or(u32::MAX);
+        // Who is overloaded takes no more than it has.
+        let capacity = if self.parts.is_overloaded.load(Ordering::Relaxed) {
+            capacity.min(running)
+        } else {
+            capacity
+        };
         WorkerHeartbeat {
             measured_at_ms: self.parts.clock.now().0,
             address,
@@ -255,7 +265,7 @@ impl ServerLink {
             process_memory_bytes: metrics.process_memory_bytes,
             disk_total_bytes: metrics.disk_total_bytes,
             disk_used_bytes: metrics.disk_used_bytes,
-            running: u32::try_from(self.parts.load.borrow().held).unwrap_or(u32::MAX),
+            running,
             capacity,
             processors,
             draining: self.is_draining,

@@ -10,6 +10,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -66,6 +67,8 @@ pub(crate) struct TaskTrackerParts {
     pub(crate) spool: Option<Spool>,
     pub(crate) limits: Limits,
     pub(crate) load: watch::Sender<Load>,
+    /// Whether the program says that nothing new should come.
+    pub(crate) is_overloaded: Arc<AtomicBool>,
     /// Ends that an earlier life of the worker still owed.
     pub(crate) restored: Vec<InstanceReport>,
 }
@@ -138,8 +141,13 @@ impl Handler<Mail<StopRequests>> for TaskTracker {
     type Result = ();
 
     fn handle(&mut self, mail: Mail<StopRequests>, _ctx: &mut Self::Context) {
-        let (StopRequests { items, answer }, _ticket) = mail.open();
-        let known = self.stop(&items);
+        let (letter, _ticket) = mail.open();
+        let StopRequests {
+            items,
+            at_once,
+            answer,
+        } = letter;
+        let known = self.stop(&items, at_once);
         if let Some(answer) = answer {
             answer.send(StopAnswers { known });
         }
@@ -158,6 +166,17 @@ impl Handler<Mail<TaskEvents>> for TaskTracker {
                     if let Some(report) = self.table.started(key, at_ms) {
                         self.outbox.push(report);
                     }
+                }
+                RunEvent::Repeated {
+                    key,
+                    started_at_ms,
+                    words,
+                } => {
+                    let report = self.table.started(key, started_at_ms);
+                    self.outbox.extend(report.map(|report| InstanceReport {
+                        result: words,
+                        ..report
+                    }));
                 }
                 RunEvent::Ended { key, end } => ended.extend(self.table.ended(key, end)),
                 RunEvent::Returned { .. } => {}
@@ -202,7 +221,7 @@ impl Handler<Mail<InventoryAnswered>> for TaskTracker {
     fn handle(&mut self, mail: Mail<InventoryAnswered>, _ctx: &mut Self::Context) {
         let (InventoryAnswered { reports, stop }, _ticket) = mail.open();
         self.settle(reports.into_iter().map(|(key, answer)| (key, true, answer)));
-        self.stop(&stop);
+        self.stop(&stop, false);
         self.outbox.open();
         self.flush();
         self.publish_load();
@@ -255,16 +274,19 @@ impl Handler<Mail<Drain>> for TaskTracker {
 
 impl TaskTracker {
     fn admit(&mut self, item: RunInstance, now_ms: i64, jobs: &mut Vec<Job>) -> RunVerdict {
-        if self.is_draining {
-            return RunVerdict::Draining;
-        }
+        let is_overloaded = self.parts.is_overloaded.load(Ordering::Relaxed);
+        let refusal = if self.is_draining {
+            Some(RunVerdict::Draining)
+        } else {
+            is_overloaded.then_some(RunVerdict::Overloaded)
+        };
         let executable = match self.find(&item) {
             Ok(executable) => executable,
             Err(reason) => return RunVerdict::Invalid(reason),
         };
-        let admission = self.table.admit(&item, now_ms);
+        let admission = self.table.admit(&item, refusal, now_ms);
         if let Some(key) = admission.cancels {
-            self.cancel(vec![(key, CancelReason::Superseded)]);
+            self.cancel(vec![(key, CancelReason::Superseded)], false);
         }
         if let (Some(key), Some(spool)) = (admission.forgets, &self.parts.spool) {
             spool.settle(vec![key]);
@@ -292,13 +314,13 @@ impl TaskTracker {
         }
     }
 
-    fn cancel(&self, runs: Vec<(RunKey, CancelReason)>) {
-        if let Err(refused) = self.parts.cancel.tell(CancelRuns { runs }) {
+    fn cancel(&self, runs: Vec<(RunKey, CancelReason)>, at_once: bool) {
+        if let Err(refused) = self.parts.cancel.tell(CancelRuns { runs, at_once }) {
             tracing::error!(%refused, "the processor tracker did not take a cancellation");
         }
     }
 
-    fn stop(&mut self, items: &[StopInstance]) -> Vec<bool> {
+    fn stop(&mut self, items: &[StopInstance], at_once: bool) -> Vec<bool> {
         let mut cancels = Vec::new();
         let mut known = Vec::with_capacity(items.len());
         for item in items {
@@ -307,7 +329,7 @@ impl TaskTracker {
             cancels.extend(cancel);
         }
         if !cancels.is_empty() {
-            self.cancel(cancels);
+            self.cancel(cancels, at_once);
         }
         self.publish_load();
         known
@@ -339,7 +361,7 @@ impl TaskTracker {
             }
         }
         if !cancels.is_empty() {
-            self.cancel(cancels);
+            self.cancel(cancels, false);
         }
         if let Some(spool) = &self.parts.spool
             && !forgotten.is_empty()

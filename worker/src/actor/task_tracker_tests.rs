@@ -58,6 +58,7 @@ fn stage(restored: Vec<InstanceReport>) -> Stage {
             unacknowledged: 100,
         },
         load: load_sender,
+        is_overloaded: Arc::default(),
         restored,
     };
     let slot = ActorSlot::new(&scope, "worker/task_tracker", 1_000);
@@ -196,6 +197,23 @@ async fn accepted_runs_go_on_in_one_letter_and_overload_is_told() {
 }
 
 #[actix::test]
+async fn the_server_hears_of_a_task_attempt_that_is_repeated() {
+    let mut stage = stage(Vec::new());
+    stage.open_session().await;
+    stage.run(vec![request(1, 1, "noop")]).await;
+    let words = "task attempt 1 of 2 failed: no".to_owned();
+    stage.events(vec![RunEvent::Repeated {
+        key: key(1),
+        started_at_ms: 1_001,
+        words: words.clone(),
+    }]);
+    let sent = stage.send.next(LIMIT).await.expect("a message");
+    let report = &sent.items[0];
+    assert_eq!((report.status, report.started_at_ms), (3, 1_001));
+    assert_eq!(report.result, words);
+}
+
+#[actix::test]
 async fn one_message_carries_what_happened_since_the_last() {
     let mut stage = stage(Vec::new());
     stage.open_session().await;
@@ -289,6 +307,7 @@ async fn stops_name_what_is_known() {
         .slot
         .port()
         .tell(StopRequests {
+            at_once: false,
             items: vec![stop(1), stop(2)],
             answer,
         })

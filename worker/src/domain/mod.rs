@@ -7,6 +7,7 @@ pub(crate) mod outbox;
 pub(crate) mod request;
 pub(crate) mod result_text;
 pub(crate) mod slots;
+pub(crate) mod task_retry;
 pub(crate) mod task_table;
 
 /// One attempt of one instance: what the parts of a worker call a run.

@@ -91,6 +91,11 @@ impl Outbox {
         }
     }
 
+    /// Puts several reports in line.
+    pub(crate) fn extend(&mut self, reports: impl IntoIterator<Item = InstanceReport>) {
+        reports.into_iter().for_each(|report| self.push(report));
+    }
+
     /// Whether nothing waits and nothing is on its way.
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {

@@ -115,8 +115,14 @@ impl TaskTable {
             .is_some_and(|task| matches!(task.phase, Phase::Held))
     }
 
-    /// Decides about a request to run.
-    pub(crate) fn admit(&mut self, item: &RunInstance, now_ms: i64) -> Admission {
+    /// Decides about a request to run; `refusal` = why nothing new is taken now. An attempt that is
+    /// known is known also then, or another worker would get it, too.
+    pub(crate) fn admit(
+        &mut self,
+        item: &RunInstance,
+        refusal: Option<RunVerdict>,
+        now_ms: i64,
+    ) -> Admission {
         let known = self.tasks.get(&item.instance_id).map(|task| task.attempt);
         let remembered = self.remembered.get(&item.instance_id).copied();
         if known
@@ -124,6 +130,9 @@ impl TaskTable {
             .is_some_and(|attempt| attempt >= item.attempt)
         {
             return Admission::only(RunVerdict::Duplicate);
+        }
+        if let Some(refusal) = refusal {
+            return Admission::only(refusal);
         }
         // A new attempt of a run in progress takes over its place.
         let takes_over = self

@@ -28,7 +28,7 @@ fn success() -> RunEnd {
 
 fn table_with(instance_id: i64, attempt: u32) -> TaskTable {
     let mut table = TaskTable::new(LIMITS);
-    let admission = table.admit(&request(instance_id, attempt, "noop"), 10);
+    let admission = table.admit(&request(instance_id, attempt, "noop"), None, 10);
     assert_eq!(admission.verdict, RunVerdict::Accepted);
     table
 }
@@ -37,7 +37,7 @@ fn table_with(instance_id: i64, attempt: u32) -> TaskTable {
 fn an_attempt_is_accepted_once() {
     let mut table = table_with(1, 2);
     for attempt in [1, 2] {
-        let admission = table.admit(&request(1, attempt, "noop"), 10);
+        let admission = table.admit(&request(1, attempt, "noop"), None, 10);
         assert_eq!(admission, Admission::only(RunVerdict::Duplicate));
     }
     table.ended(key(1, 2), success()).expect("it was held");
@@ -45,7 +45,7 @@ fn an_attempt_is_accepted_once() {
         table.settle(key(1, 2), true, ReportAnswer::Stored),
         Settled::Forgotten
     );
-    let late = table.admit(&request(1, 2, "noop"), 10);
+    let late = table.admit(&request(1, 2, "noop"), None, 10);
     assert_eq!(
         late.verdict,
         RunVerdict::Duplicate,
@@ -56,7 +56,7 @@ fn an_attempt_is_accepted_once() {
 #[test]
 fn a_new_attempt_replaces_the_one_in_progress() {
     let mut table = table_with(1, 1);
-    let admission = table.admit(&request(1, 2, "noop"), 10);
+    let admission = table.admit(&request(1, 2, "noop"), None, 10);
     assert_eq!(
         (admission.verdict, admission.cancels),
         (RunVerdict::Accepted, Some(key(1, 1)))
@@ -74,7 +74,7 @@ fn a_new_attempt_replaces_the_one_in_progress() {
 fn a_new_attempt_forgets_the_end_of_the_old_one() {
     let mut table = table_with(1, 1);
     table.ended(key(1, 1), success());
-    let admission = table.admit(&request(1, 2, "noop"), 10);
+    let admission = table.admit(&request(1, 2, "noop"), None, 10);
     assert_eq!(admission.forgets, Some(key(1, 1)));
     assert_eq!(table.unacknowledged_count(), 0);
 }
@@ -83,20 +83,20 @@ fn a_new_attempt_forgets_the_end_of_the_old_one() {
 fn a_full_table_and_too_many_owed_ends_are_overload() {
     let mut table = TaskTable::new(LIMITS);
     for instance_id in 1..=3 {
-        table.admit(&request(instance_id, 1, "noop"), 10);
+        table.admit(&request(instance_id, 1, "noop"), None, 10);
     }
     assert_eq!(
-        table.admit(&request(4, 1, "noop"), 10).verdict,
+        table.admit(&request(4, 1, "noop"), None, 10).verdict,
         RunVerdict::Overloaded
     );
     table.ended(key(1, 1), success());
     assert_eq!(
-        table.admit(&request(4, 1, "noop"), 10).verdict,
+        table.admit(&request(4, 1, "noop"), None, 10).verdict,
         RunVerdict::Accepted
     );
     table.ended(key(2, 1), success());
     assert_eq!(
-        table.admit(&request(5, 1, "noop"), 10).verdict,
+        table.admit(&request(5, 1, "noop"), None, 10).verdict,
         RunVerdict::Overloaded
     );
 }
@@ -168,7 +168,7 @@ fn the_ends_of_an_earlier_life_are_owed_again() {
     next_life.restore(vec![report.clone(), report.clone()]);
     assert_eq!(next_life.inventory().1, [&report]);
     assert_eq!(
-        next_life.admit(&request(1, 1, "noop"), 9).verdict,
+        next_life.admit(&request(1, 1, "noop"), None, 9).verdict,
         RunVerdict::Duplicate
     );
 }
@@ -210,7 +210,7 @@ proptest! {
         for op in ops {
             match op {
                 Op::Admit(id, attempt) => {
-                    let admission = table.admit(&request(id, attempt, "noop"), 1);
+                    let admission = table.admit(&request(id, attempt, "noop"), None, 1);
                     if admission.verdict == RunVerdict::Accepted {
                         prop_assert!(accepted.iter().all(|old| old.instance_id != id || old.attempt < attempt));
                         accepted.push(key(id, attempt));
@@ -246,4 +246,18 @@ proptest! {
             prop_assert_eq!(&found, &owed);
         }
     }
+}
+
+#[test]
+fn an_attempt_that_is_known_is_not_refused() {
+    let mut table = TaskTable::new(Limits {
+        held: 4,
+        unacknowledged: 4,
+    });
+    let (item, refusal) = (request(1, 1, "noop"), Some(RunVerdict::Overloaded));
+    let refused = table.admit(&item, refusal.clone(), 1);
+    assert_eq!(refused, Admission::only(RunVerdict::Overloaded));
+    assert_eq!(table.admit(&item, None, 1).verdict, RunVerdict::Accepted);
+    let again = table.admit(&item, refusal, 2);
+    assert_eq!(again, Admission::only(RunVerdict::Duplicate));
 }

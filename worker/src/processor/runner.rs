@@ -17,6 +17,7 @@ use crate::context::TaskContext;
 use crate::domain::RunKey;
 use crate::domain::ending::{self, Ending};
 use crate::domain::result_text::limit_chars;
+use crate::domain::task_retry;
 use crate::domain::task_table::RunEnd;
 use crate::outcome::{ProcessResult, chain_text, panic_text};
 use crate::run::Run;
@@ -31,6 +32,12 @@ tokio::task_local! {
 pub(crate) enum RunEvent {
     /// Its code runs and has not ended at once.
     Started { key: RunKey, at_ms: i64 },
+    /// Its code failed and is carried out once more.
+    Repeated {
+        key: RunKey,
+        started_at_ms: i64,
+        words: String,
+    },
     /// It has ended.
     Ended { key: RunKey, end: RunEnd },
     /// The code of a run that was given up has ended after all.
@@ -97,14 +104,30 @@ pub(crate) fn start_all(runtime: &Handle, jobs: Vec<Job>, events: &Arc<EventQueu
 async fn run_async(run: Arc<Run>, processor: Arc<dyn ProcessorObject>, events: Arc<EventQueue>) {
     run.start();
     let ctx = TaskContext::new(run.clone());
-    let code = CURRENT.scope(run.clone(), async { processor.run(&ctx).await });
+    loop {
+        let result = run_round(&run, &ctx, &*processor, &events).await;
+        if !repeat(&run, &result, &events) {
+            return finish(&run, result, &events);
+        }
+        // Code that fails at once must not keep its thread.
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn run_round(
+    run: &Arc<Run>,
+    ctx: &TaskContext,
+    processor: &dyn ProcessorObject,
+    events: &EventQueue,
+) -> ProcessResult {
+    let code = CURRENT.scope(run.clone(), async { processor.run(ctx).await });
     let mut code = pin!(AssertUnwindSafe(code).catch_unwind());
     // A run that ends at once needs no word about its start.
     let first = std::future::poll_fn(|cx| Poll::Ready(code.as_mut().poll(cx))).await;
     let result = match first {
         Poll::Ready(result) => Some(result),
         Poll::Pending => {
-            announce(&run, &events);
+            announce(run, events);
             tokio::select! {
                 biased;
                 result = &mut code => Some(result),
@@ -113,24 +136,49 @@ async fn run_async(run: Arc<Run>, processor: Arc<dyn ProcessorObject>, events: A
         }
     };
     let result = result.unwrap_or_else(|| Ok(Err("given up".into())));
-    finish(
-        &run,
-        result.unwrap_or_else(|panic| Err(panic_text(&*panic).into())),
-        &events,
-    );
+    result.unwrap_or_else(|panic| Err(panic_text(&*panic).into()))
 }
 
 fn run_blocking(run: Arc<Run>, processor: &dyn BlockingProcessor, events: &EventQueue) {
     run.start();
     announce(&run, events);
     let ctx = TaskContext::new(run.clone());
-    let code = AssertUnwindSafe(|| CURRENT.sync_scope(run.clone(), || processor.process(&ctx)));
-    let result = std::panic::catch_unwind(code);
-    finish(
-        &run,
-        result.unwrap_or_else(|panic| Err(panic_text(&*panic).into())),
-        events,
+    loop {
+        let code = AssertUnwindSafe(|| CURRENT.sync_scope(run.clone(), || processor.process(&ctx)));
+        let result = std::panic::catch_unwind(code);
+        let result = result.unwrap_or_else(|panic| Err(panic_text(&*panic).into()));
+        if !repeat(&run, &result, events) {
+            return finish(&run, result, events);
+        }
+    }
+}
+
+/// Whether the code of a run is carried out once more; says in its log, and to the server, why.
+fn repeat(run: &Run, result: &ProcessResult, events: &EventQueue) -> bool {
+    let (repeated, budget) = (run.repeated(), run.request.task_retry_num);
+    let Err(error) = result else {
+        return false;
+    };
+    if budget == 0 {
+        return false;
+    }
+    let cause = limit_chars(chain_text(&**error), run.setting.max_result_chars);
+    let words = task_retry::failure_words(repeated, budget, &cause);
+    run.log.write(
+        powerjob_common::status::LogLevel::Warn,
+        &format!("[SYSTEM] {words}"),
     );
+    let again = task_retry::repeats(repeated, budget, run.cancel_reason());
+    if again {
+        run.repeat();
+        run.announce(); // the event below says so, too
+        events.push(RunEvent::Repeated {
+            key: run.key,
+            started_at_ms: run.started_at_ms(),
+            words,
+        });
+    }
+    again
 }
 
 /// Tells of the start of a run, once.
@@ -188,7 +236,10 @@ impl RunEvent {
     /// The run that it is about.
     pub(crate) fn key(&self) -> RunKey {
         match self {
-            Self::Started { key, .. } | Self::Ended { key, .. } | Self::Returned { key } => *key,
+            Self::Started { key, .. }
+            | Self::Repeated { key, .. }
+            | Self::Ended { key, .. }
+            | Self::Returned { key } => *key,
         }
     }
 }

@@ -6,7 +6,8 @@ use powerjob_common::actor::{Port, Refused};
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::node::{GetActors, UnwatchTap, WatchTap};
 use powerjob_protocol::wire::server_to_worker::{
-    RunAnswer, RunAnswers, RunInstances, RunVerdict, StopInstances,
+    KillAnswers, KillInstances, RunAnswer, RunAnswers, RunInstances, RunVerdict, StopAnswers,
+    StopInstance, StopInstances,
 };
 use powerjob_session::{CloseCause, ErrorCode, Inbox, Incoming, Responder, Session};
 use tokio::sync::oneshot;
@@ -34,6 +35,7 @@ impl Inbox for LinkInbox {
         match message.type_id() {
             RunInstances::TYPE => self.on_run(message),
             StopInstances::TYPE => self.on_stop(message),
+            KillInstances::TYPE => self.on_kill(message),
             GetActors::TYPE => self.node.on_get_actors(message),
             WatchTap::TYPE => self.node.on_watch(session, message),
             UnwatchTap::TYPE => self.node.on_unwatch(message),
@@ -86,14 +88,37 @@ impl LinkInbox {
         else {
             return;
         };
+        self.tell_stops(items, false, responder, |responder, answers| {
+            reply(responder, &answers);
+        });
+    }
+
+    fn on_kill(&self, message: Incoming) {
+        let Some((KillInstances { items }, Some(responder))) = message.open::<KillInstances>()
+        else {
+            return;
+        };
+        self.tell_stops(items, true, responder, |responder, answers| {
+            let known = answers.known;
+            reply(responder, &KillAnswers { known });
+        });
+    }
+
+    fn tell_stops(
+        &self,
+        items: Vec<StopInstance>,
+        at_once: bool,
+        responder: Responder,
+        send: impl FnOnce(Responder, StopAnswers) + Send + 'static,
+    ) {
         if self.stop.depth() + items.len() > REQUEST_PLACES {
             responder.error(ErrorCode::OVERLOADED, "the worker is busy", RETRY_AFTER_MS);
             return;
         }
-        let answer = Answer::new(move |answers| reply(responder, &answers));
         self.note(self.stop.tell(StopRequests {
             items,
-            answer: Some(answer),
+            at_once,
+            answer: Some(Answer::new(move |answers| send(responder, answers))),
         }));
     }
 

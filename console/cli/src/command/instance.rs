@@ -45,6 +45,11 @@ enum InstanceCommand {
         /// Instance id.
         id: Id,
     },
+    /// End a run without waiting for its processor, or what a stopped run left behind.
+    Kill {
+        /// Instance id.
+        id: Id,
+    },
     /// Call a run off before it starts.
     Cancel {
         /// Instance id.
@@ -113,6 +118,9 @@ pub(crate) async fn run(args: InstanceArgs, output: &Output) -> Result<Outcome, 
         }
         InstanceCommand::Stop { id } => {
             output.show(&client.stop_instance(id).await?, instance_view::line)?;
+        }
+        InstanceCommand::Kill { id } => {
+            output.show(&client.kill_instance(id).await?, instance_view::line)?;
         }
         InstanceCommand::Cancel { id } => {
             output.show(&client.cancel_instance(id).await?, instance_view::line)?;

@@ -144,7 +144,7 @@ pub(crate) struct JobFlags {
     /// At most this many workers; 0 = no limit.
     #[arg(long, value_name = "COUNT", help_heading = "Workers")]
     max_workers: Option<u32>,
-    /// HEALTH_FIRST, RANDOM, SPECIFY.
+    /// HEALTH_FIRST, RANDOM, ROUND_ROBIN, SPECIFY.
     #[arg(long, value_name = "WAY", value_parser = strategy, help_heading = "Workers")]
     dispatch: Option<DispatchStrategy>,
     /// For SPECIFY: addresses or tags.

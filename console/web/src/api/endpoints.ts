@@ -27,6 +27,7 @@ import type {
   SignedIn,
   TappedMessage,
   Worker,
+  WorkerOrderInput,
 } from "./types";
 
 type Signal = AbortSignal | undefined;
@@ -40,7 +41,7 @@ const job = (id: Id): string => `/v1/jobs/${part(id)}`;
 const instance = (id: Id): string => `/v1/instances/${part(id)}`;
 
 export type JobSwitch = "enable" | "disable";
-export type InstanceAction = "STOP" | "CANCEL" | "RETRY";
+export type InstanceAction = "STOP" | "KILL" | "CANCEL" | "RETRY";
 
 /** All requests of the console, one function each. */
 export const api = {
@@ -81,6 +82,8 @@ export const api = {
     get<LogPage>(`${instance(id)}/log`, signal, query),
 
   workers: (appId: Id, signal?: AbortSignal) => get<Worker[]>(`${app(appId)}/workers`, signal),
+  orderWorker: (appId: Id, body: WorkerOrderInput) =>
+    call<Worker>("POST", `${app(appId)}/worker-orders`, { body }),
   actors: (signal?: AbortSignal) => get<NodeActors[]>("/v1/actors", signal),
   server: (signal?: AbortSignal) => get<ServerStatus>("/v1/server", signal),
   cleanNow: () => call<CleaningStatus>("POST", "/v1/server/cleaning"),

@@ -50,6 +50,8 @@ export type SignedIn = Schemas["SignedIn"];
 export type TappedMessage = Schemas["TappedMessage"];
 export type Timeline = Schemas["Timeline"];
 export type Worker = Schemas["Worker"];
+export type WorkerOrderInput = Schemas["WorkerOrderInput"];
+export type WorkerOrderKind = WorkerOrderInput["kind"];
 export type WorkerFit = Schemas["WorkerFit"];
 
 export interface ScheduleCheck {

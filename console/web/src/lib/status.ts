@@ -50,6 +50,7 @@ export function toneOf(status: string): Tone {
     case "WAITING_WORKER_RECEIVE":
       return "wait";
     case "DRAINING":
+    case "DRAINED":
     case "SUSPECT":
     case "dropped":
       return "warn";

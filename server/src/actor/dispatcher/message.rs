@@ -36,6 +36,8 @@ pub(crate) struct Stop {
     #[serde(skip)]
     pub(crate) link: Arc<dyn WorkerLink>,
     pub(crate) item: StopInstance,
+    /// Without waiting for the processor.
+    pub(crate) is_kill: bool,
 }
 
 impl Letter for DispatchRuns {

@@ -17,9 +17,10 @@ use actix::prelude::*;
 use powerjob_common::actor::{Mail, Port};
 use powerjob_common::fail_point;
 use powerjob_common::id::InstanceId;
-use powerjob_protocol::wire::server_to_worker::{RunAnswers, RunInstance, RunInstances};
-use powerjob_protocol::wire::server_to_worker::{StopInstance, StopInstances};
-use powerjob_session::SessionError;
+use powerjob_protocol::wire::server_to_worker::{
+    KillInstances, RunAnswers, RunInstance, RunInstances, StopInstance, StopInstances,
+};
+use powerjob_session::{ErrorCode, SessionError};
 
 pub(crate) use self::message::{Dispatch, DispatchRuns, Stop, StopRuns};
 use crate::actor::instance_manager::{RunVerdicts, RunsUnanswered, shard_of};
@@ -91,15 +92,19 @@ impl Handler<Mail<StopRuns>> for Dispatcher {
 
     fn handle(&mut self, mail: Mail<StopRuns>, _ctx: &mut Self::Context) {
         let (StopRuns { stops }, _ticket) = mail.open();
-        let mut by_worker: HashMap<u64, (Arc<dyn WorkerLink>, Vec<StopInstance>)> = HashMap::new();
-        for Stop { link, item } in stops {
+        let mut by_worker: HashMap<_, (Arc<dyn WorkerLink>, Vec<StopInstance>)> = HashMap::new();
+        for stop in stops {
             let entry = by_worker
-                .entry(link.connection())
-                .or_insert_with(|| (link, Vec::new()));
-            entry.1.push(item);
+                .entry((stop.link.connection(), stop.is_kill))
+                .or_insert_with(|| (stop.link, Vec::new()));
+            entry.1.push(stop.item);
         }
-        for (link, items) in by_worker.into_values() {
-            send_stops(link, StopInstances { items }, STOP_SENDS);
+        for ((_, is_kill), (link, items)) in by_worker {
+            if is_kill {
+                send_kills(link, KillInstances { items }, STOP_SENDS);
+            } else {
+                send_stops(link, StopInstances { items }, STOP_SENDS);
+            }
         }
     }
 }
@@ -205,6 +210,26 @@ fn send_stops(link: Arc<dyn WorkerLink>, request: StopInstances, sends_left: u32
             );
             if is_unknown && sends_left > 1 {
                 send_stops(again.0, again.1, sends_left - 1);
+            }
+        }),
+    );
+}
+
+fn send_kills(link: Arc<dyn WorkerLink>, request: KillInstances, sends_left: u32) {
+    let again = (link.clone(), request.clone());
+    link.kill(
+        request,
+        Box::new(move |answer| {
+            let (link, request) = again;
+            match answer {
+                Err(SessionError::Timeout | SessionError::Overloaded) if sends_left > 1 => {
+                    send_kills(link, request, sends_left - 1);
+                }
+                Err(SessionError::Peer { code, .. }) if code == ErrorCode::UNKNOWN_TYPE => {
+                    let items = request.items;
+                    send_stops(link, StopInstances { items }, STOP_SENDS);
+                }
+                _ => {}
             }
         }),
     );

@@ -10,12 +10,16 @@ use powerjob_common::time::UnixMillis;
 use super::ElectorParts;
 use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, shard_of};
 use crate::actor::scheduler::{ScheduleApp, parse_schedule};
+use crate::actor::worker_registry::ApplyWorkerOrders;
 use crate::domain::instance::Instance;
 use crate::domain::job::JobDefinition;
 use crate::domain::trigger::{after_run, first_trigger};
 
 /// Instances that are loaded at once.
 const PIECE: u32 = 2_000;
+
+/// Definitions of jobs by revision.
+type Definitions = HashMap<(JobId, i64), Arc<JobDefinition>>;
 
 /// Why an application was not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,13 @@ pub(super) async fn load_app(
     app_id: AppId,
     epoch: i64,
 ) -> Result<(), LoadError> {
+    // First of all: workers that were taken off line must not be given what is loaded next.
+    let orders = parts.store.worker_orders(app_id).await?;
+    parts.order_workers.tell(ApplyWorkerOrders {
+        app_id,
+        orders,
+        reply: None,
+    })?;
     let jobs = parts.store.load_jobs(vec![app_id]).await?;
     let mut by_id: HashMap<JobId, Arc<JobDefinition>> = HashMap::with_capacity(jobs.len());
     for job in jobs {
@@ -63,6 +74,7 @@ async fn load_instances(
     jobs: &mut HashMap<JobId, Arc<JobDefinition>>,
 ) -> Result<HashSet<JobId>, LoadError> {
     let mut busy = HashSet::new();
+    let mut former = Definitions::new();
     let mut after = None;
     loop {
         let piece = parts
@@ -75,7 +87,8 @@ async fn load_instances(
         after = Some(last.instance_id);
         busy.extend(piece.iter().map(|instance| instance.job_id));
         load_missing_jobs(parts, &piece, jobs).await?;
-        hand_over(parts, piece, epoch, jobs)?;
+        load_former_definitions(parts, &piece, jobs, &mut former).await?;
+        hand_over(parts, piece, epoch, jobs, &former)?;
     }
 }
 
@@ -97,15 +110,44 @@ async fn load_missing_jobs(
     Ok(())
 }
 
+/// An open run goes on by the definition that it began with, not by what became of it since. A
+/// revision that the history does not have (rows of the reference) is replaced by the present one.
+async fn load_former_definitions(
+    parts: &ElectorParts,
+    piece: &[Instance],
+    jobs: &HashMap<JobId, Arc<JobDefinition>>,
+    former: &mut Definitions,
+) -> Result<(), LoadError> {
+    for instance in piece {
+        let key = (instance.job_id, instance.job_revision);
+        let is_present = |job: &Arc<JobDefinition>| job.revision == instance.job_revision;
+        if former.contains_key(&key) || jobs.get(&instance.job_id).is_none_or(is_present) {
+            continue;
+        }
+        match parts.store.job_at_revision(key.0, key.1).await {
+            Ok(job) => drop(former.insert(key, Arc::new(job))),
+            Err(crate::store::Error::NotFound { .. }) => {
+                if let Some(job) = jobs.get(&instance.job_id) {
+                    former.insert(key, job.clone());
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 fn hand_over(
     parts: &ElectorParts,
     piece: Vec<Instance>,
     epoch: i64,
     jobs: &HashMap<JobId, Arc<JobDefinition>>,
+    former: &Definitions,
 ) -> Result<(), LoadError> {
     let mut by_shard: Vec<Vec<AdoptedRun>> = parts.adopt.iter().map(|_| Vec::new()).collect();
     for instance in piece {
-        let Some(job) = jobs.get(&instance.job_id) else {
+        let key = (instance.job_id, instance.job_revision);
+        let Some(job) = former.get(&key).or_else(|| jobs.get(&instance.job_id)) else {
             tracing::error!(instance_id = %instance.instance_id, "the job of an open instance is gone");
             continue;
         };

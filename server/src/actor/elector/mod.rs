@@ -3,7 +3,7 @@
 //! * **Owns** the ownership table. The lease itself is renewed on a thread of the store, and its
 //!   renewals extend the table directly: a busy actor can not let the lease run out.
 //! * **Hears** from `service` (`ClaimApps`), its own clock and the lease.
-//! * **Tells** the scheduler and the instance managers what was loaded.
+//! * **Tells** the scheduler, the instance managers and the worker registry what was loaded.
 //! * **Survives** a restart: nothing; it claims again.
 //! * **Dies**: the process ends, and the lease runs out.
 
@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use self::load::load_app;
 use crate::actor::instance_manager::AdoptRuns;
 use crate::actor::scheduler::{AwaitPlanning, ScheduleApp};
+use crate::actor::worker_registry::ApplyWorkerOrders;
 use crate::live::{JobTable, Ownership};
 use crate::store::lease::{Assignment, LeaseWatch, Renewal, ServerLease};
 use crate::store::{Error, Store};
@@ -53,6 +54,7 @@ pub(crate) struct ElectorParts {
     pub(crate) ownership: Ownership,
     pub(crate) jobs: JobTable,
     pub(crate) zone: chrono_tz::Tz,
+    pub(crate) order_workers: Port<ApplyWorkerOrders>,
     pub(crate) adopt: Vec<Port<AdoptRuns>>,
     pub(crate) schedule: Port<ScheduleApp>,
     pub(crate) planned: Port<AwaitPlanning>,

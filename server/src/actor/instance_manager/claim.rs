@@ -15,6 +15,8 @@ use crate::actor::dispatcher::Dispatch;
 use crate::domain::dispatch::{WaitsFor, no_worker_available};
 use crate::domain::fold::{self, Change};
 use crate::domain::status_check::{Facts, UNCONFIRMED_AFTER, Verdict, judge_run};
+use crate::domain::worker::WorkerState;
+use crate::live::WorkerEntry;
 use crate::store::write::{InstanceUpdate, WriteOp};
 
 /// Start reports are stored so long after they came, unless the end comes first.
@@ -94,7 +96,8 @@ impl Shard {
             .around
             .workers
             .find(run.instance.app_id, &worker.facts.node);
-        let link = known.and_then(|entry| entry.link);
+        let is_there = |entry: &WorkerEntry| entry.facts.state != WorkerState::Offline;
+        let link = known.filter(is_there).and_then(|entry| entry.link);
         run.sends += 1;
         run.sent_at = monotonic;
         while let Some((_, first, _)) = self.unconfirmed.front()

@@ -9,7 +9,6 @@ use super::letters::RunEnded;
 use super::message::{ChangeError, StartError};
 use super::run::Writing;
 use super::shard::{Due, Shard};
-use crate::actor::dispatcher::Stop;
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::instance::{Instance, Trigger};
 use crate::store::write::WriteOutcome;
@@ -45,11 +44,7 @@ impl Shard {
         for waiter in writing.waiters {
             waiter.done(&run.instance);
         }
-        if let Some((worker, item)) = writing.stop
-            && let Some(link) = worker.link.clone()
-        {
-            self.outbox.stops.push(Stop { link, item });
-        }
+        self.outbox.stops.extend(writing.stop);
         self.publish(id);
         self.end_start(writing.start, None);
         self.go_on(id, now);

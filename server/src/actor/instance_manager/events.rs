@@ -13,8 +13,9 @@ use super::answer::AnswerSlot;
 use super::claim::WRITE_BEHIND;
 use super::letters::{ReconcileWorker, RunsUnanswered, WorkerLost};
 use super::message::ChangeError;
-use super::run::{Event, Waiter, stop_order};
+use super::run::{Event, Run, Waiter, stop_at_tracker, stop_order};
 use super::shard::{Due, Shard};
+use crate::actor::dispatcher::Stop;
 use crate::domain::fold::{self, Folded, Report};
 use crate::domain::instance::{Instance, InstanceState};
 
@@ -65,16 +66,28 @@ impl Shard {
             }
             Event::Lost { attempt, cause } => {
                 let folded = fold::fold_lost(state, attempt, &cause, retries, now);
+                let stop = self.stop_at_tracker(run, StopReason::Superseded);
                 self.carry_out(id, folded, now);
+                self.stop_then(id, stop);
             }
             Event::Replaced { by } => self.give_place(id, by, now),
             Event::Stop(reply) => {
+                let stop = self.stop_at_tracker(run, StopReason::User);
                 let next = fold::stop(state, now);
-                self.end_by_hand(id, next, reply, ChangeError::AlreadyFinished);
+                self.end_by_hand(id, next, stop, (reply, ChangeError::AlreadyFinished));
+            }
+            Event::Kill(reply) => {
+                let stop = self.stop_at_tracker(run, StopReason::User);
+                let kill = stop.map(|stop| Stop {
+                    is_kill: true,
+                    ..stop
+                });
+                let next = fold::kill(state, now);
+                self.end_by_hand(id, next, kill, (reply, ChangeError::AlreadyFinished));
             }
             Event::Cancel(reply) => {
                 let next = fold::cancel(state, now);
-                self.end_by_hand(id, next, reply, ChangeError::AlreadyStarted);
+                self.end_by_hand(id, next, None, (reply, ChangeError::AlreadyStarted));
             }
             Event::Retry(reply) => reply.send(Err(ChangeError::NotFinished)),
         }
@@ -128,13 +141,13 @@ impl Shard {
         &mut self,
         id: InstanceId,
         next: Option<InstanceState>,
-        reply: ChangeReply,
-        otherwise: ChangeError,
+        stop: Option<Stop>,
+        (reply, otherwise): (ChangeReply, ChangeError),
     ) {
         let Some(next) = next else {
             return reply.send(Err(otherwise));
         };
-        self.stop_and_end(id, next, StopReason::User, vec![Waiter::Caller(reply)]);
+        self.end_then(id, next, stop, vec![Waiter::Caller(reply)]);
     }
 
     /// Ends an instance; if a worker has it, that is told to stop when the end is durable.
@@ -148,10 +161,29 @@ impl Shard {
         let Some(run) = self.runs.get(&id) else {
             return;
         };
-        let attempt = run.instance.state.attempt;
-        let worker = run.worker.clone().filter(|_| run.is_out());
-        let stop = worker.map(|worker| (worker, stop_order(id, attempt, run.epoch, reason)));
+        let stop = self.stop_at_tracker(run, reason);
+        self.end_then(id, next, stop, waiters);
+    }
+
+    fn end_then(
+        &mut self,
+        id: InstanceId,
+        next: InstanceState,
+        stop: Option<Stop>,
+        waiters: Vec<Waiter>,
+    ) {
         self.change(id, fold::Change { next, ended: None }, waiters);
+        self.stop_then(id, stop);
+    }
+
+    /// The order to stop a run that is out, for its worker as it is connected now.
+    fn stop_at_tracker(&self, run: &Run, reason: StopReason) -> Option<Stop> {
+        run.is_out()
+            .then(|| stop_at_tracker(&self.around.workers, &run.instance, run.epoch, reason))?
+    }
+
+    /// Sends an order to stop as soon as the change under way is durable.
+    fn stop_then(&mut self, id: InstanceId, stop: Option<Stop>) {
         if let Some(writing) = self.runs.get_mut(&id).and_then(|run| run.writing.as_mut()) {
             writing.stop = stop;
         }

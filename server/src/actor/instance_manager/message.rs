@@ -60,6 +60,17 @@ pub struct StopInstance {
     pub reply: Reply<Result<Box<Instance>, ChangeError>>,
 }
 
+/// Ends an open instance without waiting for its processor, or the code that a stopped one left
+/// behind; sent by `service`. Answered when it is durable.
+#[derive(Debug, Serialize)]
+pub struct KillInstance {
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// The instance as it is then.
+    #[serde(skip)]
+    pub reply: Reply<Result<Box<Instance>, ChangeError>>,
+}
+
 /// Calls off an instance that has not started; sent by `service`.
 #[derive(Debug, Serialize)]
 pub struct CancelInstance {
@@ -141,7 +152,7 @@ macro_rules! about_one_instance {
     };
 }
 
-about_one_instance!(StopInstance, CancelInstance, RetryInstance);
+about_one_instance!(StopInstance, KillInstance, CancelInstance, RetryInstance);
 
 impl Letter for ReadInstances {
     const NAME: &'static str = "ReadInstances";

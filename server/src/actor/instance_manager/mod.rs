@@ -36,8 +36,8 @@ pub(crate) use self::letters::{
     RunVerdicts, RunsDue, RunsUnanswered, WorkerLost, WorkersChanged, WritesCommitted,
 };
 pub use self::message::{
-    CancelInstance, ChangeError, ReadInstances, RetryInstance, RunRequest, StartError, StartRuns,
-    StopInstance,
+    CancelInstance, ChangeError, KillInstance, ReadInstances, RetryInstance, RunRequest,
+    StartError, StartRuns, StopInstance,
 };
 use self::placement::Placement;
 pub use self::ports::{InstancePorts, ShardPorts};
@@ -268,6 +268,7 @@ macro_rules! handlers {
 
 handlers! {
     StopInstance: shard, it, now => shard.happen(it.instance_id, Event::Stop(it.reply), now);
+    KillInstance: shard, it, now => shard.happen(it.instance_id, Event::Kill(it.reply), now);
     CancelInstance: shard, it, now => shard.happen(it.instance_id, Event::Cancel(it.reply), now);
     RetryInstance: shard, it, now => shard.happen(it.instance_id, Event::Retry(it.reply), now);
     AdoptRuns: shard, it, now => shard.adopt(it.runs, now);

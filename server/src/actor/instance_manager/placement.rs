@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use powerjob_common::id::{JobId, NodeRef};
@@ -10,8 +11,7 @@ use powerjob_common::status::DispatchStrategy;
 use crate::domain::dispatch::{WaitsFor, survey};
 use crate::domain::job::JobDefinition;
 use crate::domain::overlap::run_limit;
-use crate::domain::tracker_selector::{Candidate, select_tracker};
-use crate::domain::worker_filter::is_named;
+use crate::domain::tracker_selector::{Candidate, Selection, select_tracker};
 use crate::live::{RunningCounts, WorkerEntry, WorkerTable};
 
 /// Jobs whose candidates are remembered.
@@ -43,9 +43,14 @@ struct Choice {
     version: u64,
     revision: i64,
     candidates: Vec<WorkerEntry>,
-    preferred: Vec<bool>,
+    /// How many of the candidates are asked together, see [`crate::domain::dispatch::Survey`].
+    circles: Vec<usize>,
+    /// Whose turn it is, for jobs whose strategy asks.
+    turns: Option<Arc<AtomicU64>>,
     /// Why there are none.
     reason: Option<String>,
+    /// Why workers beside the candidates cannot.
+    others: Arc<str>,
 }
 
 impl Placement {
@@ -81,13 +86,25 @@ impl Placement {
                 score: entry.facts.metrics.score(),
                 assigned: entry.assigned(),
                 has_room: entry.has_room(now),
-                is_preferred: choice.preferred[place],
                 is_avoided: avoid == Some(&entry.facts.node),
             }
         };
-        let count = choice.candidates.len();
-        let Some(place) = select_tracker(count, candidate, job.dispatch_strategy, random) else {
-            return Placed::Waits(WaitsFor::Room { workers: count });
+        let turn = choice
+            .turns
+            .as_ref()
+            .map_or(random, |turns| turns.fetch_add(1, Relaxed));
+        let selection = Selection {
+            strategy: job.dispatch_strategy,
+            limit: job.max_workers as usize,
+            turn,
+        };
+        let mut circles = choice.circles.iter();
+        let place = circles.find_map(|count| select_tracker(*count, candidate, selection));
+        let Some(place) = place else {
+            return Placed::Waits(WaitsFor::Room {
+                workers: choice.candidates.len(),
+                others: choice.others.clone(),
+            });
         };
         let chosen = choice.candidates[place].clone();
         // Another shard may have been quicker.
@@ -123,7 +140,10 @@ impl Placement {
             if self.choices.len() >= CACHED_JOBS {
                 self.choices.clear();
             }
-            let choice = Choice::new(job, &self.workers.of_app(job.app_id), version);
+            let workers = self.workers.of_app(job.app_id);
+            let turns = (job.dispatch_strategy == DispatchStrategy::RoundRobin)
+                .then(|| self.running.turns(job.id));
+            let choice = Choice::new(job, &workers, version, turns);
             self.choices.insert(job.id, choice);
         }
         &self.choices[&job.id]
@@ -139,30 +159,26 @@ impl Placement {
 }
 
 impl Choice {
-    fn new(job: &JobDefinition, workers: &Arc<Vec<WorkerEntry>>, version: u64) -> Self {
+    fn new(
+        job: &JobDefinition,
+        workers: &Arc<Vec<WorkerEntry>>,
+        version: u64,
+        turns: Option<Arc<AtomicU64>>,
+    ) -> Self {
         let survey = survey(job, workers.iter().map(|entry| entry.facts.as_ref()));
         let candidates: Vec<_> = survey
             .fit
             .iter()
             .map(|place| workers[*place].clone())
             .collect();
-        let names: Vec<_> = job
-            .dispatch_config
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .collect();
-        let is_specified = job.dispatch_strategy == DispatchStrategy::Specify;
-        let preferred = candidates
-            .iter()
-            .map(|entry| is_specified && names.iter().any(|name| is_named(name, &entry.facts)))
-            .collect();
         Self {
             version,
             revision: job.revision,
             reason: candidates.is_empty().then(|| survey.words(job)),
+            others: survey.unfit_words(job).into(),
             candidates,
-            preferred,
+            circles: survey.circles,
+            turns,
         }
     }
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use powerjob_common::actor::{Port, Refused};
 use powerjob_common::id::InstanceId;
 
-use super::message::{CancelInstance, ReadInstances, RetryInstance, StartRuns, StopInstance};
+use super::message::{
+    CancelInstance, KillInstance, ReadInstances, RetryInstance, StartRuns, StopInstance,
+};
 use crate::domain::job::JobDefinition;
 use crate::domain::policy::Overlap;
 
@@ -21,6 +23,8 @@ pub struct ShardPorts {
     pub start: Port<StartRuns>,
     /// Stops.
     pub stop: Port<StopInstance>,
+    /// Kills.
+    pub kill: Port<KillInstance>,
     /// Cancels.
     pub cancel: Port<CancelInstance>,
     /// Retries.
@@ -66,6 +70,14 @@ impl InstancePorts {
     /// As [`Port::tell`].
     pub fn stop(&self, letter: StopInstance) -> Result<(), Refused> {
         self.of(letter.instance_id).stop.tell(letter)
+    }
+
+    /// Ends an instance without waiting for its processor.
+    ///
+    /// # Errors
+    /// As [`Port::tell`].
+    pub fn kill(&self, letter: KillInstance) -> Result<(), Refused> {
+        self.of(letter.instance_id).kill.tell(letter)
     }
 
     /// Calls off an instance.

@@ -12,11 +12,12 @@ use powerjob_protocol::wire::worker_to_server::ReportAnswer;
 
 use super::answer::AnswerSlot;
 use super::message::ChangeError;
+use crate::actor::dispatcher::Stop;
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold::Report;
 use crate::domain::instance::{Instance, InstanceState, Trigger};
 use crate::domain::job::JobDefinition;
-use crate::live::{WorkerEntry, nominal_of};
+use crate::live::{WorkerEntry, WorkerTable, nominal_of};
 
 /// An open instance. At most one write about it is under way; what happens meanwhile waits.
 #[derive(Debug)]
@@ -57,8 +58,8 @@ pub(super) struct Writing {
     pub(super) start: Option<u64>,
     /// Who waits for it.
     pub(super) waiters: Vec<Waiter>,
-    /// The worker that must stop the run then.
-    pub(super) stop: Option<(WorkerEntry, StopInstance)>,
+    /// What must reach the worker then.
+    pub(super) stop: Option<Stop>,
 }
 
 /// Someone who waits until a change is durable.
@@ -95,6 +96,7 @@ pub(super) enum Event {
         by: InstanceId,
     },
     Stop(Reply<Result<Box<Instance>, ChangeError>>),
+    Kill(Reply<Result<Box<Instance>, ChangeError>>),
     Cancel(Reply<Result<Box<Instance>, ChangeError>>),
     Retry(Reply<Result<Box<Instance>, ChangeError>>),
 }
@@ -200,6 +202,23 @@ pub(super) fn stop_order(
     }
 }
 
+/// The order to stop an instance, for its worker as it is connected now; `None` without one.
+pub(super) fn stop_at_tracker(
+    workers: &WorkerTable,
+    instance: &Instance,
+    epoch: i64,
+    reason: StopReason,
+) -> Option<Stop> {
+    let tracker = instance.state.tracker.as_ref()?;
+    let link = workers.find(instance.app_id, &tracker.node)?.link?;
+    let item = stop_order(instance.instance_id, instance.state.attempt, epoch, reason);
+    Some(Stop {
+        link,
+        item,
+        is_kill: false,
+    })
+}
+
 fn trace_bytes(id: InstanceId) -> [u8; 16] {
     TraceId::of_instance(id).0.to_be_bytes()
 }
@@ -230,7 +249,9 @@ impl Event {
                 slot.answer(ReportAnswer::Again);
             }
             Self::Report(_, slot) => slot.answer(ReportAnswer::Stale),
-            Self::Stop(reply) | Self::Cancel(reply) | Self::Retry(reply) => reply.send(Err(error)),
+            Self::Stop(reply) | Self::Kill(reply) | Self::Cancel(reply) | Self::Retry(reply) => {
+                reply.send(Err(error));
+            }
             Self::Confirmed { .. }
             | Self::Refused { .. }
             | Self::Invalid { .. }

@@ -4,10 +4,13 @@
 
 use actix::prelude::*;
 use powerjob_common::id::InstanceId;
+use powerjob_common::status::InstanceStatus;
+use powerjob_protocol::wire::server_to_worker::StopReason;
 
 use super::InstanceManager;
 use super::message::ChangeError;
-use super::run::{Event, Run, Waiter};
+use super::run::{Event, Run, Waiter, stop_at_tracker};
+use crate::actor::dispatcher::Stop;
 use crate::domain::fold;
 use crate::domain::instance::{Instance, Trigger};
 use crate::domain::job::JobDefinition;
@@ -62,6 +65,7 @@ impl InstanceManager {
                     .into_actor(self),
                 );
             }
+            Event::Kill(reply) => self.kill_remains(id, reply, ctx),
             Event::Retry(reply) => self.retry_finished(id, reply, ctx),
             // While an application is being taken over its instances are not all here yet.
             Event::Report(..) if self.parts.around.ownership.apps().is_empty() => {
@@ -69,6 +73,33 @@ impl InstanceManager {
             }
             other => other.refuse(ChangeError::NotFound),
         }
+    }
+
+    /// What a stopped instance left running at its worker is given up at once.
+    fn kill_remains(&mut self, id: InstanceId, reply: ChangeReply, ctx: &mut Context<Self>) {
+        let store = self.parts.store.clone();
+        let work = async move { store.instance(id).await };
+        ctx.spawn(work.into_actor(self).map(move |found, actor, ctx| {
+            let instance = match found {
+                Ok(instance) if instance.state.status == InstanceStatus::Stopped => instance,
+                Ok(found) if found.state.status.is_finished() => {
+                    return reply.send(Err(ChangeError::AlreadyFinished));
+                }
+                Ok(_) => return reply.send(Err(ChangeError::NotOwner)),
+                Err(error) => return reply.send(Err(explain(error))),
+            };
+            let around = &actor.parts.around;
+            let epoch = around.ownership.epoch(instance.app_id).unwrap_or_default();
+            let stop = stop_at_tracker(&around.workers, &instance, epoch, StopReason::User);
+            let kill = stop.map(|stop| Stop {
+                is_kill: true,
+                ..stop
+            });
+            actor.shard.outbox.stops.extend(kill);
+            reply.send(Ok(Box::new(instance)));
+            let now = actor.now();
+            actor.end_turn(now, ctx);
+        }));
     }
 
     fn retry_finished(&mut self, id: InstanceId, reply: ChangeReply, ctx: &mut Context<Self>) {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use powerjob_common::id::InstanceId;
+use powerjob_common::status::WorkerOrderKind;
 use powerjob_common::system_metrics::SystemMetrics;
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::wire::worker_to_server::WorkerHeartbeat;
 
 use super::message::{Ending, SessionOpened, WorkerSession};
-use crate::domain::worker::{Worker, WorkerState};
+use crate::domain::worker::{Worker, WorkerOrder, WorkerState};
 use crate::live::WorkerLink;
 
 /// A moment on both clocks.
@@ -56,10 +57,12 @@ pub(super) struct Life {
     /// Whether its room and processors are known.
     has_spoken: bool,
     is_draining: bool,
+    /// Whether it had nothing any more when it last spoke.
+    is_empty: bool,
 }
 
 impl Life {
-    pub(super) fn new(opened: SessionOpened, now: Moment) -> Self {
+    pub(super) fn new(opened: SessionOpened, order: Option<WorkerOrder>, now: Moment) -> Self {
         let facts = Worker {
             node: opened.node,
             app_id: opened.app_id,
@@ -73,6 +76,7 @@ impl Life {
             running: 0,
             capacity: 0,
             processors: Vec::new(),
+            order,
         };
         Self {
             facts,
@@ -81,6 +85,7 @@ impl Life {
             held: HashMap::new(),
             has_spoken: false,
             is_draining: false,
+            is_empty: false,
         }
     }
 
@@ -114,7 +119,19 @@ impl Life {
         session.is_some_and(|session| session.connection() == connection)
     }
 
-    pub(super) fn take_heartbeat(&mut self, heartbeat: WorkerHeartbeat, now: Moment) {
+    /// Takes another order; it must speak once more before it counts as empty.
+    pub(super) fn obey(&mut self, order: Option<WorkerOrder>) {
+        self.facts.order = order;
+        self.is_empty = false;
+    }
+
+    /// Takes note of what it says of itself; `assigned` = runs it was given and has not given back.
+    pub(super) fn take_heartbeat(
+        &mut self,
+        heartbeat: WorkerHeartbeat,
+        assigned: u32,
+        now: Moment,
+    ) {
         let facts = &mut self.facts;
         if !heartbeat.address.is_empty() {
             facts.address = heartbeat.address;
@@ -136,15 +153,20 @@ impl Life {
         facts.processors = heartbeat.processors;
         self.has_spoken = true;
         self.is_draining = heartbeat.draining;
+        self.is_empty = heartbeat.running == 0 && assigned == 0;
     }
 
     /// Whether it may be given work.
     pub(super) fn state(&self) -> WorkerState {
-        match self.stage {
-            Stage::Here if self.is_draining => WorkerState::Draining,
-            Stage::Here if self.has_spoken => WorkerState::Online,
-            Stage::Introducing | Stage::Here | Stage::Away { .. } => WorkerState::Suspect,
-            Stage::Lost { .. } => WorkerState::Lost,
+        let order = self.facts.order.as_ref().map(|order| order.kind);
+        match (self.stage, order) {
+            (Stage::Here, Some(WorkerOrderKind::Offline)) => WorkerState::Offline,
+            (Stage::Here, Some(WorkerOrderKind::Drain)) if self.is_empty => WorkerState::Drained,
+            (Stage::Here, Some(WorkerOrderKind::Drain)) => WorkerState::Draining,
+            (Stage::Here, _) if self.is_draining => WorkerState::Draining,
+            (Stage::Here, _) if self.has_spoken => WorkerState::Online,
+            (Stage::Lost { .. }, _) => WorkerState::Lost,
+            (Stage::Introducing | Stage::Here | Stage::Away { .. }, _) => WorkerState::Suspect,
         }
     }
 
@@ -169,6 +191,13 @@ impl Life {
     pub(super) fn worker(&self) -> &Worker {
         &self.facts
     }
+}
+
+/// The cause of a loss by order, as it stands in the result of the runs it ended.
+pub(super) fn off_line_text(node_id: &str, order: &WorkerOrder) -> String {
+    let (by, reason) = (&order.given_by, &order.reason);
+    let colon = if reason.is_empty() { "" } else { ": " };
+    format!("worker lost: {node_id} (taken off line by {by}{colon}{reason})")
 }
 
 /// The cause of a loss, as it stands in the result of the runs it ended.

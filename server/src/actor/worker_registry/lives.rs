@@ -3,20 +3,23 @@
 //! Invariants:
 //! 1. A life has at most one connection; the newest one counts, the others are closed.
 //! 2. Of one node at most the newest life has a connection.
-//! 3. A life is lost once at most before it connects again, and never while it has a connection.
+//! 3. A life is lost once at most before it connects again, and never while it has a connection,
+//!    unless an operator takes it off line.
 //! 4. The end of an older life is told after the inventory of the newer one, because that may hold
 //!    results of the older life.
+//! 5. An order counts for every life of its node; an older order never replaces a newer one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use powerjob_common::id::{AppId, InstanceId, NodeRef};
+use powerjob_common::status::WorkerOrderKind;
 
-use super::life::{Absence, Life, Moment, Stage, loss_text};
+use super::life::{Absence, Life, Moment, Stage, loss_text, off_line_text};
 use super::message::{Ending, Heartbeat, SessionClosed, SessionOpened, WorkerSession};
 use crate::actor::instance_manager::WorkerLost;
-use crate::domain::worker::{Worker, WorkerState};
+use crate::domain::worker::{Worker, WorkerOrder, WorkerState};
 use crate::live::WorkerLink;
 
 /// How long a lost worker is shown.
@@ -45,6 +48,8 @@ pub(super) enum Effect {
 #[derive(Debug)]
 pub(super) struct Lives {
     lives: BTreeMap<Key, Life>,
+    /// The last order about each node that ever got one.
+    orders: HashMap<(AppId, String), WorkerOrder>,
     lost_after: Duration,
 }
 
@@ -52,6 +57,7 @@ impl Lives {
     pub(super) fn new(lost_after: Duration) -> Self {
         Self {
             lives: BTreeMap::new(),
+            orders: HashMap::new(),
             lost_after,
         }
     }
@@ -70,7 +76,11 @@ impl Lives {
                 let old = life.reconnect(opened, now);
                 effects.extend(old.map(|old| Effect::Close(old, "a newer connection replaces it")));
             }
-            None => drop(self.lives.insert(key.clone(), Life::new(opened, now))),
+            None => {
+                let order = self.order_of(&key);
+                let life = Life::new(opened, order, now);
+                self.lives.insert(key.clone(), life);
+            }
         }
         effects.extend(self.show(&key));
         effects
@@ -98,14 +108,19 @@ impl Lives {
     }
 
     /// What a worker says of itself; a message of a replaced connection says nothing.
-    pub(super) fn heartbeat(&mut self, heartbeat: Heartbeat, now: Moment) -> Vec<Effect> {
+    pub(super) fn heartbeat(
+        &mut self,
+        heartbeat: Heartbeat,
+        assigned: u32,
+        now: Moment,
+    ) -> Vec<Effect> {
         let key = (heartbeat.app_id, heartbeat.node);
         let life = self.lives.get_mut(&key);
         let Some(life) = life.filter(|life| life.has_connection(heartbeat.connection)) else {
             return Vec::new();
         };
         let before = (life.state(), life.worker().capacity);
-        life.take_heartbeat(*heartbeat.state, now);
+        life.take_heartbeat(*heartbeat.state, assigned, now);
         let has_more_room = life.state() == WorkerState::Online
             && (before.0 != WorkerState::Online || before.1 < life.worker().capacity);
         let mut effects = self.show(&key);
@@ -113,6 +128,65 @@ impl Lives {
             effects.push(Effect::Wake);
         }
         effects
+    }
+
+    /// Orders of an operator about nodes of an application. What a node has that is taken off line is
+    /// lost to it, also when it is connected.
+    pub(super) fn obey(
+        &mut self,
+        app_id: AppId,
+        orders: Vec<(String, WorkerOrder)>,
+    ) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (node_id, order) in orders {
+            let place = (app_id, node_id);
+            let is_old = |known: &WorkerOrder| known.revision >= order.revision;
+            if self.orders.get(&place).is_some_and(is_old) {
+                continue;
+            }
+            self.orders.insert(place.clone(), order);
+            let node_id = place.1;
+            let node = NodeRef {
+                node_id,
+                incarnation: 0,
+            };
+            for key in self.others(&(app_id, node)) {
+                effects.extend(self.obey_life(&key));
+            }
+        }
+        effects.push(Effect::Wake);
+        effects
+    }
+
+    fn obey_life(&mut self, key: &Key) -> Vec<Effect> {
+        let order = self.order_of(key);
+        let Some(life) = self.lives.get_mut(key) else {
+            return Vec::new();
+        };
+        life.obey(order);
+        let mut effects = self.show(key);
+        effects.extend(self.loss_by_order(key));
+        effects
+    }
+
+    /// The order about a node, unless it is simply to work.
+    fn order_of(&self, (app_id, node): &Key) -> Option<WorkerOrder> {
+        let order = self.orders.get(&(*app_id, node.node_id.clone()));
+        order
+            .filter(|order| order.kind != WorkerOrderKind::Online)
+            .cloned()
+    }
+
+    fn loss_by_order(&self, key: &Key) -> Option<Effect> {
+        let life = self.lives.get(key)?;
+        let order = life.worker().order.as_ref()?;
+        (life.state() == WorkerState::Offline).then(|| {
+            Effect::Lose(WorkerLost {
+                app_id: key.0,
+                node: key.1.clone(),
+                cause: off_line_text(&key.1.node_id, order),
+            })
+        })
     }
 
     /// Adds a part of an inventory and hands out what the life holds; `None` when the part came over
@@ -151,6 +225,7 @@ impl Lives {
             }
             effects.push(Effect::Remove(older.0, older.1));
         }
+        effects.extend(self.loss_by_order(key));
         effects.push(Effect::Wake);
         effects
     }

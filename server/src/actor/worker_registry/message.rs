@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use powerjob_common::actor::Letter;
+use powerjob_common::actor::{Letter, Reply};
 use powerjob_common::id::{AppId, InstanceId, NodeRef};
 use powerjob_protocol::wire::server_to_worker::StopInstance;
 use powerjob_protocol::wire::worker_to_server::{ReportAnswer, WorkerHeartbeat};
@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::actor::instance_manager::{AnswerSheet, AnswerSlot};
 use crate::domain::fold::Report;
+use crate::domain::worker::WorkerOrder;
 use crate::live::WorkerLink;
 
 /// A connection of a worker, in the hands of the registry.
@@ -90,6 +91,20 @@ pub(crate) struct Inventory {
     pub(crate) answer: InventoryAnswering,
 }
 
+/// Orders of operators about workers, already stored; sent by `service` after it stored one, and by
+/// the elector with all of an application that it takes over. Repeating it is harmless: of two orders
+/// about a node the later one counts.
+#[derive(Debug, Serialize)]
+pub struct ApplyWorkerOrders {
+    /// The application.
+    pub app_id: AppId,
+    /// Names of nodes with their orders.
+    pub orders: Vec<(String, WorkerOrder)>,
+    /// Answered when the workers are shown accordingly.
+    #[serde(skip)]
+    pub reply: Option<Reply<()>>,
+}
+
 /// A report with the place of its answer.
 pub(crate) type ShardReport = (InstanceId, Report, AnswerSlot);
 
@@ -134,6 +149,11 @@ impl InventoryAnswering {
     pub(super) fn taken(self) {
         self.is_taken.store(true, Relaxed);
     }
+}
+
+impl Letter for ApplyWorkerOrders {
+    const NAME: &'static str = "ApplyWorkerOrders";
+    const LIFE_CYCLE: bool = true;
 }
 
 impl Letter for SessionOpened {

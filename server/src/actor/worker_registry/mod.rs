@@ -1,7 +1,8 @@
 //! `server/workers`: the workers of this server's applications and their lives.
 //!
 //! * **Owns** the connections and lives of workers; writes the worker table, which all may read.
-//! * **Hears** from connections (`SessionOpened`, `Heartbeat`, `Inventory`, `SessionClosed`).
+//! * **Hears** from connections (`SessionOpened`, `Heartbeat`, `Inventory`, `SessionClosed`), from
+//!   `service` and the elector (`ApplyWorkerOrders`).
 //! * **Tells** every instance manager what a worker holds (`ReconcileWorker`, `ApplyReports`), that
 //!   a life is over (`WorkerLost`) and that waiting runs may go (`WorkersChanged`); the event hub.
 //! * **Survives** a restart: nothing; workers connect again and say what they hold.
@@ -23,6 +24,7 @@ use powerjob_common::time::Clock;
 
 use self::life::Moment;
 use self::lives::{Effect, Lives};
+pub use self::message::ApplyWorkerOrders;
 pub(crate) use self::message::{
     Ending, Heartbeat, Inventory, InventoryAnswering, SessionClosed, SessionOpened, ShardReport,
     WorkerSession,
@@ -120,8 +122,33 @@ impl Handler<Mail<Heartbeat>> for WorkerRegistry {
     fn handle(&mut self, mail: Mail<Heartbeat>, _ctx: &mut Self::Context) {
         let (heartbeat, _ticket) = mail.open();
         self.has_news = true; // its machine may fit a job now that it did not fit before
-        let effects = self.lives.heartbeat(heartbeat, self.now());
+        let workers = &self.parts.workers;
+        let known = workers.find(heartbeat.app_id, &heartbeat.node);
+        let assigned = known.map_or(0, |entry| entry.assigned());
+        let effects = self.lives.heartbeat(heartbeat, assigned, self.now());
         self.perform(effects);
+    }
+}
+
+impl Handler<Mail<ApplyWorkerOrders>> for WorkerRegistry {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<ApplyWorkerOrders>, _ctx: &mut Self::Context) {
+        let (letter, _ticket) = mail.open();
+        let ApplyWorkerOrders {
+            app_id,
+            orders,
+            reply,
+        } = letter;
+        for (node, order) in &orders {
+            tracing::info!(%app_id, worker = node, order = %order.kind, account = order.given_by, "an operator's order about a worker");
+        }
+        self.parts.workers.put_orders(app_id, &orders);
+        let effects = self.lives.obey(app_id, orders);
+        self.perform(effects);
+        if let Some(reply) = reply {
+            reply.send(());
+        }
     }
 }
 

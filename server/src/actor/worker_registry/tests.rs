@@ -2,9 +2,10 @@ use std::sync::Mutex;
 
 use powerjob_common::actor::{ActorScope, ActorSlot, Guardian, OnDeath, Probe};
 use powerjob_common::id::InstanceId;
+use powerjob_common::status::WorkerOrderKind;
 use powerjob_common::time::{ManualClock, UnixMillis};
 use powerjob_protocol::wire::server_to_worker::{
-    RunAnswers, RunInstances, StopAnswers, StopInstances,
+    KillAnswers, KillInstances, RunAnswers, RunInstances, StopAnswers, StopInstances,
 };
 use powerjob_protocol::wire::worker_to_server::{ReportAnswer, WorkerHeartbeat};
 use powerjob_session::SessionError;
@@ -13,7 +14,7 @@ use tokio::sync::oneshot;
 use super::message::InventoryWords;
 use super::*;
 use crate::domain::fold::{Report, ReportedStatus};
-use crate::domain::worker::WorkerState;
+use crate::domain::worker::{WorkerOrder, WorkerState};
 use crate::live::WorkerLink;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -44,6 +45,14 @@ impl WorkerLink for FakeSession {
         &self,
         _request: StopInstances,
         on_answer: Box<dyn FnOnce(Result<StopAnswers, SessionError>) + Send>,
+    ) {
+        on_answer(Err(SessionError::Disconnected));
+    }
+
+    fn kill(
+        &self,
+        _request: KillInstances,
+        on_answer: Box<dyn FnOnce(Result<KillAnswers, SessionError>) + Send>,
     ) {
         on_answer(Err(SessionError::Disconnected));
     }
@@ -401,4 +410,70 @@ async fn the_newer_of_two_connections_of_one_life_wins() {
     bench.tell(part);
     assert_eq!(heard.await.unwrap(), None);
     bench.until(1, Some(WorkerState::Online)).await;
+}
+
+fn order(kind: WorkerOrderKind, revision: i64) -> ApplyWorkerOrders {
+    let order = WorkerOrder {
+        kind,
+        given_by: "ADMIN".to_owned(),
+        given_at: UnixMillis(1),
+        reason: "new kernel".to_owned(),
+        revision,
+    };
+    ApplyWorkerOrders {
+        app_id: APP,
+        orders: vec![("w1".to_owned(), order)],
+        reply: None,
+    }
+}
+
+#[actix::test]
+async fn what_a_worker_has_is_lost_to_it_when_it_is_taken_off_line() {
+    let mut bench = Bench::start();
+    bench.connect(1, 7).await;
+    bench.tell(order(WorkerOrderKind::Offline, 1));
+    let lost = bench.lost.next(LIMIT).await.unwrap();
+    let cause = "worker lost: w1 (taken off line by ADMIN: new kernel)";
+    assert_eq!((lost.node, lost.cause.as_str()), (node(1), cause));
+    bench.until(1, Some(WorkerState::Offline)).await;
+    let entry = bench.workers.find(APP, &node(1)).unwrap();
+    assert!(entry.link.is_some(), "its runs must be stopped over it");
+    bench.tell(heartbeat(1, 7, false));
+    bench.tell(order(WorkerOrderKind::Online, 2));
+    bench.until(1, Some(WorkerState::Online)).await;
+}
+
+#[actix::test]
+async fn an_order_counts_for_the_next_life_and_an_older_one_changes_nothing() {
+    let mut bench = Bench::start();
+    bench.tell(order(WorkerOrderKind::Offline, 5));
+    let session = session(7);
+    bench.tell(opened(1, session));
+    let (part, _heard) = inventory(1, 7, &[3], true);
+    bench.tell(part);
+    bench.tell(heartbeat(1, 7, false));
+    bench.until(1, Some(WorkerState::Offline)).await;
+    let held = bench.reconcile.next(LIMIT).await.unwrap();
+    assert_eq!(held.held.len(), 1);
+    assert!(
+        bench.lost.next(LIMIT).await.is_some(),
+        "told after the inventory"
+    );
+    bench.tell(order(WorkerOrderKind::Online, 4));
+    bench.tell(order(WorkerOrderKind::Drain, 6));
+    bench.until(1, Some(WorkerState::Draining)).await;
+}
+
+#[actix::test]
+async fn a_drained_worker_is_shown_as_empty_when_it_has_nothing_any_more() {
+    let mut bench = Bench::start();
+    bench.connect(1, 7).await;
+    let entry = bench.workers.find(APP, &node(1)).unwrap();
+    entry.take();
+    bench.tell(order(WorkerOrderKind::Drain, 1));
+    bench.until(1, Some(WorkerState::Draining)).await;
+    entry.give_back();
+    bench.tell(heartbeat(1, 7, false));
+    bench.until(1, Some(WorkerState::Drained)).await;
+    assert!(bench.lost.try_next().is_none());
 }

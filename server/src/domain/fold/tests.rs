@@ -30,7 +30,10 @@ fn report(attempt: u32, status: ReportedStatus) -> Report {
     Report {
         attempt,
         status,
-        result: "r".to_owned(),
+        result: match status {
+            ReportedStatus::Running => String::new(),
+            _ => "r".to_owned(),
+        },
         received_at: Some(UnixMillis(1)),
         started_at: Some(UnixMillis(2)),
         finished_at: (status != ReportedStatus::Running).then_some(UnixMillis(3)),
@@ -56,6 +59,24 @@ fn success_ends_the_instance_with_the_times_of_the_worker() {
     assert_eq!(change.next.finished_at, Some(UnixMillis(3)));
     assert_eq!(change.next.recorded_at, Some(NOW));
     assert_eq!((change.next.running_times, change.ended), (1, None));
+}
+
+#[test]
+fn a_failed_task_attempt_shows_until_the_run_ends() {
+    let repeats = Report {
+        result: "task attempt 1 of 2 failed: no".to_owned(),
+        ..report(1, ReportedStatus::Running)
+    };
+    let Folded::Noted(state) = fold_report(&running(), &repeats, 0, NOW) else {
+        panic!("it is noted");
+    };
+    assert_eq!(
+        state.result.as_deref(),
+        Some("task attempt 1 of 2 failed: no")
+    );
+    let end = report(1, ReportedStatus::Succeed);
+    let change = changed(fold_report(&state, &end, 0, NOW));
+    assert_eq!(change.next.result.as_deref(), Some("r"));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use powerjob_common::id::{AppId, InstanceId, JobId, UserId};
-use powerjob_common::status::{InstanceStatus, SwitchableStatus, TimeExpressionType};
+use powerjob_common::status::{
+    DispatchStrategy, InstanceStatus, SwitchableStatus, TimeExpressionType,
+};
 use powerjob_common::time::{Clock, UnixMillis};
 
 use super::build::{app, apply, insert, instance, job, occurrence, saved_job, trigger};
@@ -361,4 +363,28 @@ pub(super) async fn the_due_index_has_all_but_the_deleted(fixture: Fixture) {
         store.jobs(vec![first.id, JobId(99)]).await.unwrap().len(),
         1
     );
+}
+
+pub(super) async fn a_strategy_of_ours_is_hidden_from_java(fixture: Fixture) {
+    let store = &fixture.store;
+    let created = saved_job(store).await;
+    let job = JobDefinition {
+        dispatch_strategy: DispatchStrategy::RoundRobin,
+        ..created.clone()
+    };
+    let saved = store.save_job(save(job)).await.unwrap().job;
+    assert_eq!(saved.dispatch_strategy, DispatchStrategy::RoundRobin);
+    assert_eq!(store.job(created.id).await.unwrap(), saved);
+    assert_eq!(
+        fixture
+            .number("select dispatch_strategy from job_info")
+            .await,
+        i64::from(DispatchStrategy::HealthFirst.code())
+    );
+    // The Java product chooses another one.
+    fixture
+        .execute("update job_info set dispatch_strategy = 2")
+        .await;
+    let changed = store.job(created.id).await.unwrap();
+    assert_eq!(changed.dispatch_strategy, DispatchStrategy::Random);
 }

@@ -14,6 +14,7 @@ mod open;
 mod race;
 mod restart;
 mod retention;
+mod worker_order;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -207,6 +208,7 @@ macro_rules! contract {
         a_kind_of_ours_is_kept_beside_one_that_java_knows
         a_schedule_without_a_further_time_is_switched_off
         unfit_jobs_are_refused
+        a_strategy_of_ours_is_hidden_from_java
         the_due_index_has_all_but_the_deleted
     }
     instance {
@@ -242,6 +244,9 @@ macro_rules! contract {
         replaced_definitions_are_found_and_those_in_use_are_known
         a_deleted_job_goes_when_nothing_of_it_is_left
         sessions_that_ended_are_deleted
+    }
+    worker_order {
+        the_last_order_counts_and_its_revision_grows
     }
     open {
         what_was_written_is_there_after_opening_again

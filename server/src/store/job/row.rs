@@ -24,7 +24,8 @@ pub(super) const COLUMNS: &str = "\
 j.id, j.app_id, j.pj_revision, j.job_name, j.job_description, j.time_expression_type,
 j.pj_schedule_kind, j.time_expression, j.pj_zone, j.lifecycle, j.execute_type, j.processor_type, j.processor_info,
 j.job_params, j.status, j.max_instance_num, j.concurrency, j.instance_time_limit,
-j.instance_retry_num, j.task_retry_num, j.dispatch_strategy, j.dispatch_strategy_config,
+j.instance_retry_num, j.task_retry_num, j.dispatch_strategy, j.pj_dispatch_strategy,
+j.dispatch_strategy_config,
 j.designated_workers, j.max_worker_count, j.min_cpu_cores, j.min_memory_space, j.min_disk_space,
 j.log_config, j.tag, j.pj_no_worker_grace_ms, j.next_trigger_time, j.pj_created_at,
 j.pj_modified_at, j.pj_policy, j.pj_retry";
@@ -35,7 +36,7 @@ app_id, pj_revision, job_name, job_description, time_expression_type, pj_schedul
 time_expression, pj_zone,
 lifecycle, execute_type, processor_type, processor_info, job_params, status, max_instance_num,
 concurrency, instance_time_limit, instance_retry_num, task_retry_num, dispatch_strategy,
-dispatch_strategy_config, designated_workers, max_worker_count, min_cpu_cores, min_memory_space,
+pj_dispatch_strategy, dispatch_strategy_config, designated_workers, max_worker_count, min_cpu_cores, min_memory_space,
 min_disk_space, log_config, tag, pj_no_worker_grace_ms, next_trigger_time, pj_created_at,
 pj_modified_at, pj_policy, pj_retry, gmt_modified";
 
@@ -75,11 +76,7 @@ pub(super) fn read_job(row: &QueryResult) -> Result<JobDefinition, Error> {
         time_limit_ms: columns.number()?.max(0).cast_unsigned(),
         instance_retries: columns.count()?,
         task_retries: columns.count()?,
-        dispatch_strategy: columns.code(
-            DispatchStrategy::from_code,
-            DispatchStrategy::HealthFirst,
-            "a dispatch strategy",
-        )?,
+        dispatch_strategy: read_strategy(&mut columns)?,
         dispatch_config: columns.text()?,
         designated_workers: columns.text()?,
         max_workers: columns.count()?,
@@ -117,6 +114,22 @@ fn read_kind(columns: &mut Columns<'_>) -> Result<TimeExpressionType, Error> {
     } else {
         known
     })
+}
+
+/// A strategy of ours counts while the column of the reference holds what we put there beside it:
+/// else the Java product has chosen another one since.
+fn read_strategy(columns: &mut Columns<'_>) -> Result<DispatchStrategy, Error> {
+    let known = columns.code(
+        DispatchStrategy::from_code,
+        DispatchStrategy::HealthFirst,
+        "a dispatch strategy",
+    )?;
+    let own = columns
+        .get::<Option<i32>>()?
+        .and_then(DispatchStrategy::from_code);
+    Ok(own
+        .filter(|own| own.known_to_reference() == known)
+        .unwrap_or(known))
 }
 
 /// An unreadable life cycle means no limits, as in the reference (spec 01 section 1.7).
@@ -223,6 +236,9 @@ fn values(job: &JobDefinition, former_log_config: &str) -> Vec<Value> {
     let lifecycle = serde_json::to_string(&job.schedule.lifecycle).unwrap_or_default();
     let instant = |instant: Option<UnixMillis>| instant.map(|instant| instant.0);
     let kind = job.schedule.kind;
+    let strategy = job.dispatch_strategy;
+    let known_strategy = strategy.known_to_reference();
+    let own_strategy = (strategy != known_strategy).then(|| strategy.code());
     vec![
         job.app_id.0.into(),
         job.revision.into(),
@@ -245,7 +261,8 @@ fn values(job: &JobDefinition, former_log_config: &str) -> Vec<Value> {
         job.time_limit_ms.cast_signed().into(),
         i64::from(job.instance_retries).into(),
         i64::from(job.task_retries).into(),
-        job.dispatch_strategy.code().into(),
+        known_strategy.code().into(),
+        own_strategy.into(),
         job.dispatch_config.as_str().into(),
         job.designated_workers.as_str().into(),
         i64::from(job.max_workers).into(),

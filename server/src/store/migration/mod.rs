@@ -4,6 +4,7 @@ mod adoption;
 mod own;
 mod reference;
 mod table;
+mod worker_choice;
 
 use sea_orm::{
     DatabaseConnection, DbBackend, SqliteTransactionMode, Statement, TransactionOptions,
@@ -247,6 +248,7 @@ impl MigratorTraitSelf for Schema {
             self.step("20261121_commit_marks", Change::CommitMarks),
             self.step("20261121_job_policies", Change::JobPolicies),
             self.step("20261121_schedule_kind", Change::ScheduleKind),
+            self.step("20261121_worker_choice", Change::WorkerChoice),
         ]
     }
 
@@ -262,6 +264,7 @@ enum Change {
     CommitMarks,
     JobPolicies,
     ScheduleKind,
+    WorkerChoice,
 }
 
 struct Step {
@@ -285,6 +288,7 @@ impl MigrationTrait for Step {
             Change::CommitMarks => own::add_commit_marks(manager, &self.names).await,
             Change::JobPolicies => own::add_job_policies(manager, &self.names).await,
             Change::ScheduleKind => own::add_schedule_kind(manager, &self.names).await,
+            Change::WorkerChoice => worker_choice::create(manager, &self.names).await,
         }
     }
 }

@@ -101,6 +101,7 @@ export const frame = {
   "problem.unreadable-answer": "The server's answer could not be read",
   "problem.unsupported-media-type": "The request body must be JSON",
   "problem.validation-failed": "Some fields are not acceptable",
+  "problem.worker-not-found": "No such worker",
   "problem.wrong-credentials": "Account or password is wrong",
   "server.ahead": "clock {time} ahead",
   "server.behind": "clock {time} behind",

@@ -38,6 +38,7 @@ export const jobs = {
   "diagnosis.title": "Why is it not running?",
   "dispatch.HEALTH_FIRST": "The healthiest",
   "dispatch.RANDOM": "Any",
+  "dispatch.ROUND_ROBIN": "In turn",
   "dispatch.SPECIFY": "Named ones",
   "execute.BROADCAST": "Every worker",
   "execute.BROADCAST.text": "Runs on every worker.",

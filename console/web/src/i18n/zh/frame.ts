@@ -103,6 +103,7 @@ export const frame: Record<keyof typeof English, string> = {
   "problem.unreadable-answer": "无法读取服务器的回复",
   "problem.unsupported-media-type": "请求体必须为 JSON",
   "problem.validation-failed": "部分字段无效",
+  "problem.worker-not-found": "没有该 Worker",
   "problem.wrong-credentials": "账号或密码错误",
   "server.ahead": "时钟快 {time}",
   "server.behind": "时钟慢 {time}",

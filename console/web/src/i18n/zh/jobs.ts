@@ -40,6 +40,7 @@ export const jobs: Record<keyof typeof English, string> = {
   "diagnosis.title": "为什么没有运行？",
   "dispatch.HEALTH_FIRST": "健康优先",
   "dispatch.RANDOM": "随机",
+  "dispatch.ROUND_ROBIN": "轮询",
   "dispatch.SPECIFY": "指定",
   "execute.BROADCAST": "广播",
   "execute.BROADCAST.text": "在每个 Worker 上运行。",

@@ -117,8 +117,8 @@ function Loaded({ instance, onChanged }: LoadedProps): ReactNode {
   );
 }
 
-const ICONS: Record<InstanceAction, IconName> = { STOP: "stop", CANCEL: "close", RETRY: "retry" };
-const ACTIONS: readonly InstanceAction[] = ["RETRY", "CANCEL", "STOP"];
+const ICONS: Record<InstanceAction, IconName> = { STOP: "stop", KILL: "close", CANCEL: "close", RETRY: "retry" };
+const ACTIONS: readonly InstanceAction[] = ["RETRY", "CANCEL", "STOP", "KILL"];
 
 function Head({ instance, now, onChanged }: LoadedProps & { now: number }): ReactNode {
   const t = useT();

@@ -71,9 +71,9 @@ describe("job form", () => {
   it("shows only the fields of the chosen types", async () => {
     serveForm();
     show(<JobForm first={NEW_JOB} workers={[]} />);
-    expect(document.querySelector('[data-field="taskRetries"]')).toBeNull();
+    expect(document.querySelector('[data-field="maxWorkers"]')).toBeNull();
     fireEvent.click(screen.getByLabelText("Map"));
-    expect(document.querySelector('[data-field="taskRetries"]')).not.toBeNull();
+    expect(document.querySelector('[data-field="maxWorkers"]')).not.toBeNull();
     fireEvent.click(screen.getByLabelText("Shell"));
     expect(screen.getByTestId("form-processor").tagName).toBe("TEXTAREA");
     fireEvent.click(screen.getByLabelText("On request"));

@@ -10,7 +10,7 @@ import { DurationField, NumberField, TextField } from "./fields";
 
 const EXECUTE = ["STANDALONE", "BROADCAST", "MAP", "MAP_REDUCE"] as const;
 const PROCESSORS = ["BUILT_IN", "SHELL", "PYTHON", "EXTERNAL"] as const;
-const DISPATCH = ["HEALTH_FIRST", "RANDOM", "SPECIFY"] as const;
+const DISPATCH = ["HEALTH_FIRST", "RANDOM", "ROUND_ROBIN", "SPECIFY"] as const;
 const LEVELS = ["DEBUG", "INFO", "WARN", "ERROR", "OFF"] as const;
 
 interface SectionProps {
@@ -187,9 +187,7 @@ export function LimitSection(): ReactNode {
   return (
     <Section title={t("form.section.limits")}>
       <DurationField name="timeLimitMs" label={t("form.timeLimit")} hint={t("form.zeroNoLimit")} />
-      {isSpread(draft) && (
-        <NumberField name="taskRetries" label={t("form.taskRetries")} hint={t("form.taskRetries.hint")} />
-      )}
+      <NumberField name="taskRetries" label={t("form.taskRetries")} hint={t("form.taskRetries.hint")} />
       {hasTasks(draft) && (
         <NumberField name="concurrency" label={t("form.concurrency")} hint={t("form.concurrency.hint")} />
       )}

@@ -1,21 +1,27 @@
 import type { ReactNode } from "react";
 import type { Worker } from "../../api/types";
+import { useRights } from "../../app/AppArea";
 import { useNow } from "../../data/useNow";
 import { useT } from "../../i18n";
 import { formatBytes, share } from "../../lib/bytes";
 import { StatusBadge } from "../../ui/Status";
 import { Time, useRelative } from "../../ui/Time";
 import { Meter, Tags } from "../../ui/bits";
+import { WorkerOrders } from "./WorkerOrders";
 import { byTrouble } from "./upsert";
 
 interface Props {
   workers: Worker[];
   /** Also software, times and processors. */
   isFull?: boolean;
+  /** Adds the buttons of operators; told what an order made of a worker. */
+  onOrdered?: (worker: Worker) => void;
 }
 
-export function WorkerTable({ workers, isFull = false }: Props): ReactNode {
+export function WorkerTable({ workers, isFull = false, onOrdered }: Props): ReactNode {
   const t = useT();
+  const { operate } = useRights();
+  const ordered = operate ? onOrdered : undefined;
   return (
     <div className="scroll">
       <table className="list" data-testid="workers">
@@ -31,11 +37,12 @@ export function WorkerTable({ workers, isFull = false }: Props): ReactNode {
             {isFull && <th>{t("workers.software")}</th>}
             {isFull && <th>{t("workers.processors")}</th>}
             <th>{t("workers.seen")}</th>
+            {ordered !== undefined && <th />}
           </tr>
         </thead>
         <tbody>
           {workers.toSorted(byTrouble).map((worker) => (
-            <WorkerRow key={worker.node} worker={worker} isFull={isFull} />
+            <WorkerRow key={worker.node} worker={worker} isFull={isFull} onOrdered={ordered} />
           ))}
         </tbody>
       </table>
@@ -43,7 +50,13 @@ export function WorkerTable({ workers, isFull = false }: Props): ReactNode {
   );
 }
 
-function WorkerRow({ worker, isFull }: { worker: Worker; isFull: boolean }): ReactNode {
+interface RowProps {
+  worker: Worker;
+  isFull: boolean;
+  onOrdered: ((worker: Worker) => void) | undefined;
+}
+
+function WorkerRow({ worker, isFull, onOrdered }: RowProps): ReactNode {
   const t = useT();
   const now = useNow(2000);
   const relative = useRelative();
@@ -53,6 +66,12 @@ function WorkerRow({ worker, isFull }: { worker: Worker; isFull: boolean }): Rea
     <tr data-testid="worker-row" data-worker={worker.node} className={worker.state === "LOST" ? "row-bad" : ""}>
       <td className="tight">
         <StatusBadge status={worker.state} area="worker.state" />
+        {worker.order && (
+          <div className="dim" data-testid="worker-order">
+            {t("workers.order.by", { by: worker.order.givenBy })} <Time at={worker.order.givenAt} />
+            {worker.order.reason !== "" && <> · {worker.order.reason}</>}
+          </div>
+        )}
       </td>
       <td className="nowrap">
         <strong>{worker.node}</strong>
@@ -118,9 +137,14 @@ function WorkerRow({ worker, isFull }: { worker: Worker; isFull: boolean }): Rea
             <Time at={worker.connectedAt} />
           </span>
         ) : (
-          <span className="num">{relative(worker.lastSeenAt, now)}</span>
+          <span className="num">{worker.lastSeenAt > 0 ? relative(worker.lastSeenAt, now) : "–"}</span>
         )}
       </td>
+      {onOrdered !== undefined && (
+        <td className="tight">
+          <WorkerOrders worker={worker} onOrdered={onOrdered} />
+        </td>
+      )}
     </tr>
   );
 }

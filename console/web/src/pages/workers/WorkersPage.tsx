@@ -13,7 +13,7 @@ import { WorkerTable } from "./WorkerTable";
 import { upsertWorker } from "./upsert";
 
 const POLL_MS = 10_000;
-const STATES = ["ONLINE", "DRAINING", "SUSPECT", "LOST"];
+const STATES = ["ONLINE", "OFFLINE", "DRAINING", "DRAINED", "SUSPECT", "LOST"];
 
 export default function WorkersPage(): ReactNode {
   const t = useT();
@@ -70,7 +70,13 @@ export default function WorkersPage(): ReactNode {
       {workers.data !== undefined && workers.data.length > 0 && shown.length === 0 && (
         <p className="dim">{t("list.nothing")}</p>
       )}
-      {shown.length > 0 && <WorkerTable workers={shown} isFull />}
+      {shown.length > 0 && (
+        <WorkerTable
+          workers={shown}
+          isFull
+          onOrdered={(worker) => workers.patch((old) => upsertWorker(old, worker))}
+        />
+      )}
     </>
   );
 }

@@ -6,7 +6,7 @@ export function upsertWorker(workers: Worker[], news: Worker): Worker[] {
   return at < 0 ? [...workers, news] : workers.with(at, news);
 }
 
-const ORDER = ["LOST", "SUSPECT", "DRAINING", "ONLINE"];
+const ORDER = ["LOST", "SUSPECT", "OFFLINE", "DRAINED", "DRAINING", "ONLINE"];
 
 /** Troubled ones first, then by name. */
 export function byTrouble(left: Worker, right: Worker): number {
