@@ -21,7 +21,9 @@ pub fn retry_wait(policy: &RetryPolicy, failed: u32, chance: f64) -> Duration {
             factor,
             limit_ms,
         } => {
-            let growth = factor.max(1.0).powi(failed.saturating_sub(1).min(10_000) as i32);
+            let growth = factor
+                .max(1.0)
+                .powi(failed.saturating_sub(1).min(10_000) as i32);
             (first_ms as f64 * growth).min(limit_ms as f64)
         }
     };
@@ -87,7 +89,9 @@ mod tests {
 
     #[test]
     fn chances_are_spread_and_repeat() {
-        let chances: Vec<_> = (1..=1_000).map(|id| chance_of(InstanceId(id << 6), 1)).collect();
+        let chances: Vec<_> = (1..=1_000)
+            .map(|id| chance_of(InstanceId(id << 6), 1))
+            .collect();
         let low = chances.iter().filter(|chance| **chance < 0.5).count();
         assert!((400..600).contains(&low), "{low}");
         assert_eq!(chance_of(InstanceId(64), 1), chances[0]);

@@ -9,23 +9,41 @@
 //! 5. A job with n retries makes at most n + 1 confirmed attempts; claims that no worker confirmed
 //!    do not count, but at most [`MAX_UNCONFIRMED_CLAIMS`] follow each other.
 
-use std::time::Duration;
-
+use powerjob_common::id::InstanceId;
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 
+use super::back_off::{chance_of, retry_wait};
 use super::instance::{InstanceState, TrackerRef};
+use super::policy::RetryPolicy;
 
 /// Claims in a row that no worker confirms before the instance fails.
 pub const MAX_UNCONFIRMED_CLAIMS: u32 = 10;
-/// Time between a failed attempt and the next one.
-pub const RETRY_DELAY: Duration = Duration::from_secs(10);
 /// Result of a stopped instance, as the reference has it.
 pub const STOPPED_BY_USER: &str = "stopped by user";
 /// Result of an instance that was stopped without waiting for its processor.
 pub const KILLED_BY_USER: &str = "killed by user";
 /// Result of a canceled instance, as the reference has it.
 pub const CANCELED_BY_USER: &str = "canceled by user";
+
+/// What a job allows after failures.
+#[derive(Debug, Clone, Copy)]
+pub struct Retries<'a> {
+    /// Further attempts after the first one.
+    pub budget: u32,
+    /// How long a failed run waits for the next one.
+    pub policy: &'a RetryPolicy,
+    /// The instance, whose number decides by how much chance shortens the wait.
+    pub instance: InstanceId,
+}
+
+impl Retries<'_> {
+    /// When the attempt after the present one may start, which failed at `now`.
+    fn next_at(&self, state: &InstanceState, now: UnixMillis) -> UnixMillis {
+        let chance = chance_of(self.instance, state.attempt);
+        now.after(retry_wait(self.policy, state.running_times, chance))
+    }
+}
 
 /// A worker's report about one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,7 +233,7 @@ pub fn fold_lost(
 pub fn fold_report(
     state: &InstanceState,
     report: &Report,
-    retries: u32,
+    retries: Retries<'_>,
     now: UnixMillis,
 ) -> Folded {
     let awaits_retry = state.status == InstanceStatus::WaitingDispatch && state.attempt > 0;
@@ -245,8 +263,8 @@ pub fn fold_report(
     };
     let mut ended = finished(&known, status, &report.result, now);
     ended.finished_at = report.finished_at.or(ended.finished_at);
-    if status == InstanceStatus::Failed && known.running_times <= retries {
-        let next = waiting_again(&known, now.after(RETRY_DELAY));
+    if status == InstanceStatus::Failed && known.running_times <= retries.budget {
+        let next = waiting_again(&known, retries.next_at(&known, now));
         return Change::after(ended, next);
     }
     Change::to(ended)

@@ -1,10 +1,13 @@
 //! Workers and servers that go and come back.
 
+use std::time::Duration;
+
 use powerjob_common::status::InstanceStatus;
 use powerjob_protocol::wire::worker_to_server::ReportAnswer;
+use powerjob_server::domain::policy::BackOff;
 
 use crate::cluster::{APP, Cluster, SECRET, eventually};
-use crate::fake_worker::{Plan, RUNNING, SUCCEED, held, id_of, report_of};
+use crate::fake_worker::{FAILED, Plan, RUNNING, SUCCEED, held, id_of, report_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_of_a_lost_worker_go_to_another_one_if_the_job_allows() {
@@ -187,5 +190,37 @@ async fn after_a_restart_an_open_run_keeps_the_definition_that_it_began_with() {
         let run = runs.iter().find(|run| id_of(run) == id).expect("sent");
         assert_eq!((run.job_revision, run.time_limit_ms), (revision, limit));
     }
+    cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_run_is_repeated_after_the_wait_of_its_job_and_keeps_its_attempts() {
+    let cluster = Cluster::start().await;
+    let mut worker = cluster.worker("w1").await;
+    let job = cluster
+        .save(|job| {
+            job.instance_retries = 1;
+            job.retry.back_off = BackOff::Fixed { delay_ms: 400 };
+        })
+        .await;
+    let id = cluster.run(&job).await;
+    let run = worker.take_run().await;
+    worker.report_one(&run, FAILED, "the first time").await;
+    let state = cluster.stored(id).await.state;
+    assert_eq!(state.status, InstanceStatus::WaitingDispatch);
+    let why = cluster.read(id).await.unwrap_or_default();
+    assert!(why.ends_with("failed: the first time"), "{why}");
+    let again = worker.take_run().await;
+    assert_eq!((id_of(&again), again.attempt), (id, 2));
+    worker.report_one(&again, FAILED, "the second time").await;
+    let last = cluster.stored(id).await.state;
+    assert_eq!(last.status, InstanceStatus::Failed);
+    let attempts = cluster.server.handles.store.attempts(id).await;
+    let first = attempts.expect("readable").remove(0);
+    assert_eq!(first.result.as_deref(), Some("the first time"));
+    let (ended, next) = (first.recorded_at, last.dispatched_at);
+    let waited = next.expect("sent").since(ended.expect("ended"));
+    // It is claimed a little before its time, so that it is sent in time.
+    assert!(waited >= Duration::from_millis(350), "{waited:?}");
     cluster.server.stop().await;
 }

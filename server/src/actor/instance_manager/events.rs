@@ -16,7 +16,7 @@ use super::message::ChangeError;
 use super::run::{Event, Run, Waiter, stop_at_tracker, stop_order};
 use super::shard::{Due, Shard};
 use crate::actor::dispatcher::Stop;
-use crate::domain::fold::{self, Folded, Report};
+use crate::domain::fold::{self, Folded, Report, Retries};
 use crate::domain::instance::{Instance, InstanceState};
 
 /// A worker that refused a run for lack of room is left alone for so long.
@@ -31,9 +31,13 @@ impl Shard {
             return;
         };
         let state = &run.instance.state;
-        let retries = run.job.instance_retries;
         match event {
             Event::Report(report, slot) => {
+                let retries = Retries {
+                    budget: run.job.instance_retries,
+                    policy: &run.job.retry,
+                    instance: id,
+                };
                 let folded = fold::fold_report(state, &report, retries, now);
                 if let Some(started_at) = fold::first_start(state, &folded) {
                     self.around.stats.started(&run.instance, started_at);
@@ -65,7 +69,7 @@ impl Shard {
                 self.carry_out(id, folded, now);
             }
             Event::Lost { attempt, cause } => {
-                let folded = fold::fold_lost(state, attempt, &cause, retries, now);
+                let folded = fold::fold_lost(state, attempt, &cause, run.job.instance_retries, now);
                 let stop = self.stop_at_tracker(run, StopReason::Superseded);
                 self.carry_out(id, folded, now);
                 self.stop_then(id, stop);

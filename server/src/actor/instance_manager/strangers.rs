@@ -97,8 +97,7 @@ impl InstanceManager {
             });
             actor.shard.outbox.stops.extend(kill);
             reply.send(Ok(Box::new(instance)));
-            let now = actor.now();
-            actor.end_turn(now, ctx);
+            actor.end_turn(ctx);
         }));
     }
 

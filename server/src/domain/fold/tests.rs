@@ -2,8 +2,25 @@ use powerjob_common::id::NodeRef;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::policy::BackOff;
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
+const POLICY: RetryPolicy = RetryPolicy {
+    back_off: BackOff::Exponential {
+        first_ms: 100,
+        factor: 2.0,
+        limit_ms: 300,
+    },
+    jitter: 0.0,
+};
+
+fn budget_of(budget: u32) -> Retries<'static> {
+    Retries {
+        budget,
+        policy: &POLICY,
+        instance: InstanceId(1),
+    }
+}
 
 fn tracker(name: &str) -> TrackerRef {
     TrackerRef {
@@ -20,7 +37,12 @@ fn claimed() -> InstanceState {
 }
 
 fn running() -> InstanceState {
-    match fold_report(&claimed(), &report(1, ReportedStatus::Running), 0, NOW) {
+    match fold_report(
+        &claimed(),
+        &report(1, ReportedStatus::Running),
+        budget_of(0),
+        NOW,
+    ) {
         Folded::Noted(state) => state,
         other => panic!("a start is noted, not {other:?}"),
     }
@@ -52,7 +74,7 @@ fn success_ends_the_instance_with_the_times_of_the_worker() {
     let change = changed(fold_report(
         &claimed(),
         &report(1, ReportedStatus::Succeed),
-        3,
+        budget_of(3),
         NOW,
     ));
     assert_eq!(change.next.status, InstanceStatus::Succeed);
@@ -67,7 +89,7 @@ fn a_failed_task_attempt_shows_until_the_run_ends() {
         result: "task attempt 1 of 2 failed: no".to_owned(),
         ..report(1, ReportedStatus::Running)
     };
-    let Folded::Noted(state) = fold_report(&running(), &repeats, 0, NOW) else {
+    let Folded::Noted(state) = fold_report(&running(), &repeats, budget_of(0), NOW) else {
         panic!("it is noted");
     };
     assert_eq!(
@@ -75,7 +97,7 @@ fn a_failed_task_attempt_shows_until_the_run_ends() {
         Some("task attempt 1 of 2 failed: no")
     );
     let end = report(1, ReportedStatus::Succeed);
-    let change = changed(fold_report(&state, &end, 0, NOW));
+    let change = changed(fold_report(&state, &end, budget_of(0), NOW));
     assert_eq!(change.next.result.as_deref(), Some("r"));
 }
 
@@ -89,7 +111,7 @@ fn failures_are_retried_while_the_budget_lasts() {
         let change = changed(fold_report(
             &out,
             &report(attempts, ReportedStatus::Failed),
-            2,
+            budget_of(2),
             NOW,
         ));
         assert_eq!(change.ended.is_some(), !change.next.status.is_finished());
@@ -101,12 +123,26 @@ fn failures_are_retried_while_the_budget_lasts() {
 #[test]
 fn a_failed_attempt_waits_before_the_next() {
     let failed = report(1, ReportedStatus::Failed);
-    let change = changed(fold_report(&running(), &failed, 1, NOW));
-    assert_eq!(change.next.expected_at, NOW.after(RETRY_DELAY));
+    let change = changed(fold_report(&running(), &failed, budget_of(1), NOW));
+    assert_eq!(change.next.expected_at, UnixMillis(NOW.0 + 100));
     assert_eq!(change.next.tracker, None);
     let ended = change.ended.expect("another attempt follows");
     assert_eq!(ended.status, InstanceStatus::Failed);
     assert_eq!(ended.tracker, Some(tracker("w1")));
+}
+
+/// Spec 01 section 11 case 47: the wait is kept with the instance and grows by the job's rule.
+#[test]
+fn waits_between_attempts_grow_by_the_rule_of_the_job() {
+    let mut state = waiting(NOW);
+    let mut waits = Vec::new();
+    for attempt in 1..=4 {
+        let out = claim(&state, tracker("w1"), NOW);
+        let failed = report(attempt, ReportedStatus::Failed);
+        state = changed(fold_report(&out, &failed, budget_of(9), NOW)).next;
+        waits.push(state.expected_at.0 - NOW.0);
+    }
+    assert_eq!(waits, [100, 200, 300, 300]);
 }
 
 #[test]
@@ -118,7 +154,7 @@ fn reports_of_another_attempt_are_stale() {
     );
     for status in [ReportedStatus::Running, ReportedStatus::Succeed] {
         assert_eq!(
-            fold_report(&second, &report(1, status), 1, NOW),
+            fold_report(&second, &report(1, status), budget_of(1), NOW),
             Folded::Stale
         );
     }
@@ -129,7 +165,7 @@ fn final_states_absorb_reports() {
     let stopped = stop(&running(), NOW).expect("it was open");
     for status in [ReportedStatus::Running, ReportedStatus::Succeed] {
         assert_eq!(
-            fold_report(&stopped, &report(1, status), 9, NOW),
+            fold_report(&stopped, &report(1, status), budget_of(9), NOW),
             Folded::Stale
         );
     }
@@ -142,12 +178,17 @@ fn a_late_success_of_an_attempt_given_up_counts() {
     let change = changed(fold_report(
         &waits,
         &report(1, ReportedStatus::Succeed),
-        1,
+        budget_of(1),
         NOW,
     ));
     assert_eq!(change.next.status, InstanceStatus::Succeed);
     assert_eq!(
-        fold_report(&waits, &report(1, ReportedStatus::Running), 1, NOW),
+        fold_report(
+            &waits,
+            &report(1, ReportedStatus::Running),
+            budget_of(1),
+            NOW
+        ),
         Folded::Stale
     );
 }
@@ -236,7 +277,7 @@ fn apply(state: &InstanceState, step: &Step, retries: u32) -> Option<InstanceSta
         Step::Unreceived(attempt) => fold_unreceived(state, *attempt, "x", NOW),
         Step::Lost(attempt) => fold_lost(state, *attempt, "x", retries, NOW),
         Step::Report(attempt, status) => {
-            fold_report(state, &report(*attempt, *status), retries, NOW)
+            fold_report(state, &report(*attempt, *status), budget_of(retries), NOW)
         }
         Step::Stop => return stop(state, NOW),
         Step::Cancel => return cancel(state, NOW),
