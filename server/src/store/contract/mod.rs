@@ -27,6 +27,7 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use super::connect::{Purpose, Target};
+use super::sql::Columns;
 use super::{Error, Store, StoreConfig};
 
 /// The wall time at which every test begins: 2026-11-21.
@@ -126,13 +127,15 @@ impl Fixture {
             .unwrap()
     }
 
-    /// The number that a query gives.
+    /// The number that a query gives, whatever its width in the database.
     async fn number(&self, text: &str) -> i64 {
         let text = text.to_owned();
-        self.store
-            .read(async move |sql| sql.value(&text, Vec::new()).await)
+        let row = self
+            .store
+            .read(async move |sql| sql.row(&text, Vec::new()).await)
             .await
-            .unwrap()
+            .unwrap();
+        Columns::of(&row.unwrap()).number().unwrap()
     }
 }
 
