@@ -10,6 +10,7 @@ pub mod job;
 pub mod missed;
 pub mod overlap;
 pub mod policy;
+pub mod share_out;
 pub mod status_check;
 pub mod tracker_selector;
 pub mod trigger;
