@@ -1,6 +1,7 @@
 //! Puts the server together: every actor, port and arbiter is built here.
 
 mod actors;
+mod address;
 mod error;
 mod http;
 mod shutdown;
@@ -21,9 +22,10 @@ use crate::actor::instance_manager::InstancePorts;
 use crate::actor::scheduler::{SaveJob, SwitchJob};
 use crate::actor::worker_registry::ApplyWorkerOrders;
 use crate::config::{ServerConfig, Setting};
-use crate::live::{CleaningCounts, EventHub, JobTable, Ownership, RunStats, WorkerTable};
+use crate::live::{CleaningCounts, Cluster, EventHub, JobTable, Ownership, RunStats, WorkerTable};
 use crate::log_store::LogStore;
 use crate::service::accounts::GeneratedPassword;
+use crate::service::peers::Peers;
 use crate::store::Store;
 use crate::traces::TraceSink;
 
@@ -44,6 +46,10 @@ pub struct ServerHandles {
     pub workers: WorkerTable,
     /// Which applications are owned, and whether this server may act.
     pub ownership: Ownership,
+    /// The servers over the same database, and who owns what.
+    pub cluster: Cluster,
+    /// The way to the other servers.
+    pub peers: Peers,
     /// Changes as they happen.
     pub events: EventHub,
     /// Logs of runs.
@@ -91,6 +97,8 @@ pub struct ServerFacts {
     pub lease_epoch: i64,
     /// What is configured, for people.
     pub settings: Vec<Setting>,
+    /// Address for requests, also those of other servers, `host:port`; `None` without HTTP.
+    pub http_address: Option<String>,
 }
 
 /// What is known when the server takes requests.

@@ -22,8 +22,12 @@ pub struct ServerConfig {
     pub http_bind: Option<String>,
     /// `address:port` for workers; port 0 takes a free one. Default `127.0.0.1:10010`.
     pub worker_bind: String,
-    /// Address that is shown to people who connect workers; `None`: that of `worker_bind`.
+    /// `host:port` at which workers find this server; `None`: that of `worker_bind`, or where that
+    /// means every address, the one towards the database.
     pub worker_address: Option<String>,
+    /// `host:port` at which the other servers over the same database find this one; `None`: that of
+    /// `http_bind`, or where that means every address, the one towards the database.
+    pub http_address: Option<String>,
     /// Whether a proxy in front speaks HTTPS; the session cookie is then sent over HTTPS only.
     /// Default `false`.
     pub behind_https: bool,
@@ -86,6 +90,7 @@ impl ServerConfig {
             http_bind: Some("127.0.0.1:7700".to_owned()),
             worker_bind: "127.0.0.1:10010".to_owned(),
             worker_address: None,
+            http_address: None,
             behind_https: false,
             node: node.into(),
             zone: None,

@@ -1,6 +1,7 @@
 //! What the actors know and everyone may read: jobs, workers, events. Written by few, read by many.
 
 mod cleaning;
+mod cluster;
 mod events;
 mod jobs;
 mod ownership;
@@ -9,6 +10,7 @@ mod running;
 mod workers;
 
 pub use self::cleaning::{Cleaned, CleaningCounts, CleaningReading};
+pub use self::cluster::{Cluster, ClusterView, ServerInfo};
 pub use self::events::{Event, EventHub, EventStream, Missed};
 pub use self::jobs::JobTable;
 pub use self::ownership::Ownership;

@@ -6,7 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use sea_orm::{ConnectionTrait, Database, DatabaseBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, Database, DbErr, Statement};
+
+/// Status code of a run that has succeeded.
+const SUCCEEDED: i32 = 5;
 
 /// A row of `instance_info` as the checker reads it.
 #[derive(Debug, Clone)]
@@ -32,12 +35,20 @@ pub struct Row {
 /// # Errors
 /// Those of the database.
 pub async fn read_rows(file: &Path) -> Result<Vec<Row>, DbErr> {
-    let db = Database::connect(format!("sqlite:{}?mode=rw", file.display())).await?;
+    read_rows_of(&format!("sqlite:{}?mode=rw", file.display())).await
+}
+
+/// Reads all instances of the database at a URL.
+///
+/// # Errors
+/// Those of the database.
+pub async fn read_rows_of(url: &str) -> Result<Vec<Row>, DbErr> {
+    let db = Database::connect(url).await?;
     let query = "SELECT instance_id, job_id, status, pj_trigger_key, pj_created_at, \
                  pj_started_at, result \
                  FROM instance_info ORDER BY instance_id";
     let rows = db
-        .query_all_raw(Statement::from_string(DatabaseBackend::Sqlite, query))
+        .query_all_raw(Statement::from_string(db.get_database_backend(), query))
         .await?;
     rows.iter()
         .map(|row| {
@@ -73,6 +84,48 @@ pub struct Outage {
 pub fn every_second_faults(
     rows: &[Row],
     jobs: &[i64],
+    span: (i64, i64),
+    outages: &[Outage],
+) -> Vec<String> {
+    let mut faults = trigger_faults(rows, jobs, span, outages);
+    for job in jobs {
+        let faulty = outages
+            .iter()
+            .filter_map(|outage| catch_up_fault(*job, rows, outage));
+        faults.extend(faulty);
+    }
+    faults
+}
+
+/// Runs of jobs outside the outages that began on their worker more than `limit_ms` after their time,
+/// or never, or that have no recorded end.
+pub fn late_faults(rows: &[Row], jobs: &[i64], limit_ms: i64, outages: &[Outage]) -> Vec<String> {
+    let of_jobs = rows.iter().filter(|row| jobs.contains(&row.job_id));
+    let fault = |row: &Row| {
+        let Row {
+            instance_id,
+            job_id,
+            status,
+            ..
+        } = row;
+        let nominal = row.nominal_ms?;
+        if *status != SUCCEEDED || row.result.is_empty() {
+            return Some(format!(
+                "job {job_id}: instance {instance_id} for {nominal} has status {status}"
+            ));
+        }
+        let is_in = |outage: &Outage| outage.from_ms <= nominal && nominal <= outage.to_ms;
+        let late_ms = row.started_ms? - nominal;
+        let is_late = late_ms > limit_ms && !outages.iter().any(is_in);
+        is_late.then(|| format!("job {job_id}: the run for {nominal} was {late_ms} ms late"))
+    };
+    of_jobs.filter_map(fault).collect()
+}
+
+/// Doubled and missing seconds of jobs that fire every second; in an outage seconds may be missing.
+pub fn trigger_faults(
+    rows: &[Row],
+    jobs: &[i64],
     (first_ms, last_ms): (i64, i64),
     outages: &[Outage],
 ) -> Vec<String> {
@@ -94,11 +147,6 @@ pub fn every_second_faults(
             faults.push(format!("job {job}: {count} instances for {nominal}"));
         }
         faults.extend(missing(*job, times, (first_ms, last_ms), outages));
-        faults.extend(
-            outages
-                .iter()
-                .filter_map(|outage| catch_up_fault(*job, rows, outage)),
-        );
     }
     faults
 }
@@ -184,6 +232,25 @@ mod tests {
             faults(&[1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10], &[], &[]).len(),
             1
         );
+    }
+
+    #[test]
+    fn a_late_run_and_one_without_an_end_are_faults() {
+        let row = |started_ms, status| Row {
+            started_ms: Some(started_ms),
+            status,
+            result: "done".to_owned(),
+            ..made(3_000, 2_000)
+        };
+        let faults = |row: Row| late_faults(&[row], &[1], 200, &[]).len();
+        assert_eq!(faults(row(3_200, SUCCEEDED)), 0);
+        assert_eq!(faults(row(3_201, SUCCEEDED)), 1);
+        assert_eq!(faults(row(3_000, 4)), 1);
+        let excused = Outage {
+            from_ms: 2_500,
+            to_ms: 3_500,
+        };
+        assert!(late_faults(&[row(9_000, SUCCEEDED)], &[1], 200, &[excused]).is_empty());
     }
 
     #[test]

@@ -111,9 +111,24 @@ impl Cluster {
     /// # Errors
     /// When no port is free or the folder cannot be written.
     pub fn new(folder: &Path, binary: &Path) -> io::Result<Self> {
+        Self::configured(folder, binary, "s1", "")
+    }
+
+    /// The server `node` of several over one database, with a folder of its own inside `folder`.
+    ///
+    /// # Errors
+    /// As [`Cluster::new`].
+    pub fn member(folder: &Path, binary: &Path, node: &str, url: &str) -> io::Result<Self> {
+        let folder = folder.join(node);
+        std::fs::create_dir_all(&folder)?;
+        let database = format!("database_url = {url:?}\n");
+        Self::configured(&folder, binary, node, &database)
+    }
+
+    fn configured(folder: &Path, binary: &Path, node: &str, more: &str) -> io::Result<Self> {
         let (http, workers) = (free_address()?, free_address()?);
         let config = format!(
-            "[server]\ndata_dir = {data:?}\nhttp_bind = {http:?}\nworker_bind = {workers:?}\nnode = \"s1\"\nadmin_password = {PASSWORD:?}\n",
+            "[server]\ndata_dir = {data:?}\nhttp_bind = {http:?}\nworker_bind = {workers:?}\nnode = {node:?}\nadmin_password = {PASSWORD:?}\n{more}",
             data = folder.join("data").display().to_string(),
         );
         std::fs::write(folder.join("powerjob.toml"), config)?;
@@ -199,16 +214,22 @@ impl Cluster {
         secret: &str,
         environment: &[(&str, &str)],
     ) -> io::Result<Process> {
+        self.start_agent_at(&self.workers, name, (app, secret), environment)
+    }
+
+    /// Starts an agent that knows these servers, separated by commas.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn start_agent_at(
+        &self,
+        servers: &str,
+        name: &str,
+        (app, secret): (&str, &str),
+        environment: &[(&str, &str)],
+    ) -> io::Result<Process> {
         let mut command = Command::new(&self.binary);
-        command.args([
-            "agent",
-            "--server",
-            &self.workers,
-            "--app",
-            app,
-            "--name",
-            name,
-        ]);
+        command.args(["agent", "--server", servers, "--app", app, "--name", name]);
         command.arg("--work-dir").arg(self.folder.join(name));
         command
             .env("POWERJOB_SECRET", secret)

@@ -28,6 +28,7 @@ use crate::identity;
 use crate::online_log::LogQueue;
 use crate::processor::registry::Registry;
 use crate::processor::runner::EventQueue;
+use crate::rpc::course::Course;
 use crate::rpc::dialing::Dialing;
 use crate::run::RunSetting;
 use crate::store::{OnDurable, Spool, SpoolOpening};
@@ -327,6 +328,7 @@ impl Plan {
             app: self.options.app.clone(),
             secret: self.options.secret.clone(),
             scope: scope.clone(),
+            course: Course::new(self.clock.clone()),
         }
     }
 }

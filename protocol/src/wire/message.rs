@@ -139,6 +139,7 @@ messages! {
         => server_to_worker::StopAnswers, "StopAnswers";
     server_to_worker::KillInstances = 0x0002_0003 "KillInstances" about [items]
         => server_to_worker::KillAnswers, "KillAnswers";
+    server_to_worker::OwnerMoved = 0x0002_0004 "OwnerMoved";
     node::GetActors = 0x0006_0001 "GetActors" => node::ActorReadings, "ActorReadings";
     node::WatchTap = 0x0006_0002 "WatchTap";
     node::UnwatchTap = 0x0006_0003 "UnwatchTap";

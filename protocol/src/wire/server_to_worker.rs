@@ -140,3 +140,13 @@ pub struct StopAnswers {
     /// Whether the worker knew the instance; a run it does not know has ended or never began.
     pub known: Vec<bool>,
 }
+
+/// Tells a worker that its application has another owner now. The session ends; the worker goes on
+/// with what it runs, and reports it there.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct OwnerMoved {
+    /// `host:port` of the new owner.
+    pub owner: String,
+    /// Epoch of its ownership; commands of an earlier one are stale. 0 = unknown.
+    pub epoch: i64,
+}

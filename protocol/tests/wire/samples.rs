@@ -82,6 +82,10 @@ pub(crate) fn all() -> Vec<Sample> {
             items: vec![stop(StopReason::User)],
         }),
         sample(KillAnswers { known: vec![true] }),
+        sample(OwnerMoved {
+            owner: "10.0.0.2:10010".to_owned(),
+            epoch: 8,
+        }),
         sample(GetActors {}),
         sample(actor_readings()),
         sample(WatchTap {

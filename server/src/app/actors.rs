@@ -7,11 +7,12 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use powerjob_common::actor::{ActorScope, ActorSlot, Guardian, OnDeath, Port};
 use powerjob_common::instance_id::InstanceIdGenerator;
 use powerjob_common::time::Clock;
+use tokio::sync::Notify;
 
 use super::ServerFacts;
 use crate::actor::cleaner::{self, Cleaner, CleanerParts};
 use crate::actor::dispatcher::{Dispatcher, VerdictPorts};
-use crate::actor::elector::{Elector, ElectorParts};
+use crate::actor::elector::{Elector, ElectorParts, LeaveCluster, Leaving};
 use crate::actor::inspector::{self, Inspector, InspectorParts, Nodes};
 use crate::actor::instance_manager::{
     AdoptRuns, ForgetRuns, InstanceManager, InstanceManagerParts, InstancePorts, ShardPorts,
@@ -24,11 +25,13 @@ use crate::actor::timer::WakeTimer;
 use crate::actor::worker_registry::{self, ShardNews, WorkerRegistry, WorkerRegistryParts};
 use crate::config::ServerConfig;
 use crate::live::{
-    CleaningCounts, EventHub, JobTable, Ownership, RunStats, RunningCounts, WorkerTable,
+    CleaningCounts, Cluster, EventHub, JobTable, Ownership, RunStats, RunningCounts, WorkerTable,
 };
 use crate::log_store::LogStore;
-use crate::rpc::{ConnectionParts, RegistryPorts};
+use crate::rpc::{ConnectionParts, OpenSessions, RegistryPorts};
+use crate::service::peers::Peers;
 use crate::store::Store;
+use crate::store::assignment::Announcement;
 use crate::store::lease::ServerLease;
 use crate::traces::TraceSink;
 
@@ -53,8 +56,12 @@ pub(super) struct Ground {
     pub(super) runtime: Arc<tokio::runtime::Runtime>,
     pub(super) store: Store,
     pub(super) lease: Arc<ServerLease>,
+    pub(super) news: Arc<Notify>,
+    pub(super) announcement: Announcement,
     pub(super) logs: LogStore,
     pub(super) ownership: Ownership,
+    pub(super) cluster: Cluster,
+    pub(super) peers: Peers,
     pub(super) timer: WakeTimer,
     pub(super) facts: Arc<ServerFacts>,
     pub(super) traces: TraceSink,
@@ -64,6 +71,7 @@ pub(super) struct Ground {
 pub(super) struct Actors {
     pub(super) handles: super::ServerHandles,
     pub(super) connections: ConnectionParts,
+    pub(super) leave: Port<LeaveCluster>,
     pub(super) guardian: Guardian,
     pub(super) arbiters: Vec<Arbiter>,
 }
@@ -224,6 +232,8 @@ pub(super) fn start(ground: Ground) -> Actors {
         jobs: jobs.clone(),
         workers: workers.clone(),
         ownership: ground.ownership.clone(),
+        cluster: ground.cluster.clone(),
+        peers: ground.peers.clone(),
         events,
         logs: ground.logs.clone(),
         save_job: scheduler.port().from("server/http"),
@@ -253,20 +263,36 @@ pub(super) fn start(ground: Ground) -> Actors {
             .collect(),
         logs: collector.port().from("server/rpc"),
         ownership: ground.ownership.clone(),
+        cluster: ground.cluster.clone(),
         nodes,
+        sessions: OpenSessions::default(),
     };
 
     let parts = ElectorParts {
         clock: ground.clock,
         store: ground.store,
         lease: ground.lease,
+        lease_renewal: ground.config.lease_renewal,
+        lease_ttl: ground.config.lease_ttl,
+        news: ground.news,
+        announcement: ground.announcement,
         ownership: ground.ownership,
+        cluster: ground.cluster,
         jobs,
         zone: ground.facts.zone,
         order_workers: registry.port().from(elector.path()),
         adopt: adopt(elector.path()),
         schedule: scheduler.port().from(elector.path()),
         planned: scheduler.port().from(elector.path()),
+        leaving: Leaving {
+            unschedule: scheduler.port().from(elector.path()),
+            drop: managers
+                .iter()
+                .map(|slot| slot.port().from(elector.path()))
+                .collect(),
+            events: handles.events.clone(),
+            sessions: connections.sessions.clone(),
+        },
     };
     guardian.start(
         &elector,
@@ -280,6 +306,7 @@ pub(super) fn start(ground: Ground) -> Actors {
     Actors {
         handles,
         connections,
+        leave: elector.port().from("server/shutdown"),
         guardian,
         arbiters,
     }

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::Arbiter;
-use powerjob_common::actor::Guardian;
+use powerjob_common::actor::{Guardian, Port};
 
 use super::ServerHandles;
 use super::http::HttpEdge;
+use crate::actor::elector::LeaveCluster;
 use crate::live::Ownership;
 use crate::rpc::WorkerListener;
 use crate::store::Store;
 use crate::store::lease::{LeaseKeeper, ServerLease};
 
+/// The other servers may take the applications within this time.
+const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 /// Queues may empty within this time.
 const DRAIN_LIMIT: Duration = Duration::from_millis(600);
 const DRAIN_PAUSE: Duration = Duration::from_millis(5);
@@ -25,6 +28,7 @@ const STORE_LIMIT: Duration = Duration::from_millis(600);
 pub(super) struct Parts {
     pub(super) http: Option<HttpEdge>,
     pub(super) handles: ServerHandles,
+    pub(super) leave: Port<LeaveCluster>,
     pub(super) listener: WorkerListener,
     pub(super) guardian: Guardian,
     pub(super) arbiters: Vec<Arbiter>,
@@ -34,8 +38,10 @@ pub(super) struct Parts {
     pub(super) ownership: Ownership,
 }
 
-/// Ends a server within about two seconds.
+/// Ends a server within about two seconds, and hands its applications over before that.
 pub(super) async fn shut_down(parts: Parts) {
+    // First of all, while everything still works: the others take what they are given.
+    hand_over(&parts).await;
     parts.listener.close_doors();
     if let Some(http) = parts.http {
         http.stop().await;
@@ -63,6 +69,17 @@ pub(super) async fn shut_down(parts: Parts) {
         arbiter.join().ok();
     }
     tracing::info!("server stopped");
+}
+
+/// Gives all applications to the other servers, where there are any.
+async fn hand_over(parts: &Parts) {
+    if !parts.ownership.may_act() {
+        return;
+    }
+    let leaving = parts.leave.ask(LEAVE_LIMIT, |reply| LeaveCluster { reply });
+    if let Err(error) = leaving.await {
+        tracing::warn!(%error, "not everything was handed over");
+    }
 }
 
 /// Waits until nobody has anything to do, or until the limit.

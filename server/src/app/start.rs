@@ -1,16 +1,17 @@
 //! From settings to a server that takes requests, and its end.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use powerjob_common::actor::ActorScope;
 use powerjob_common::id::NodeRef;
 use powerjob_common::time::Clock;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::actors::{self, Actors, Ground};
+use super::address::advertised;
 use super::error::StartError;
 use super::http;
 use super::shutdown::{Parts, shut_down};
@@ -18,10 +19,12 @@ use super::{Ready, ServerFacts};
 use crate::actor::elector::LeaseHolder;
 use crate::actor::timer::WakeTimer;
 use crate::config::{Mistake, ServerConfig};
-use crate::live::Ownership;
+use crate::live::{Cluster, Ownership};
 use crate::log_store::{LogStore, LogStoreConfig};
 use crate::rpc::{BoundListener, DoorConfig};
 use crate::service::accounts::{GeneratedPassword, ensure_administrator};
+use crate::service::peers::Peers;
+use crate::store::assignment::Announcement;
 use crate::store::lease::{LeaseRequest, ServerLease};
 use crate::store::{Error, Store, StoreConfig};
 use crate::traces::TraceSink;
@@ -48,10 +51,14 @@ pub(super) async fn serve(
     let http_listener = http::bind(&config)?;
     let door = bind(&config).await?;
     let worker_addr = door.local_addr();
-    let worker_address = config
-        .worker_address
-        .clone()
-        .unwrap_or_else(|| worker_addr.to_string());
+    let database_url = config
+        .database_url
+        .as_ref()
+        .map(|url| url.expose().as_str());
+    let worker_address = advertised(config.worker_address.as_ref(), worker_addr, database_url);
+    let http_addr = http_listener.as_ref().map(http::address_of).transpose()?;
+    let http_address =
+        http_addr.map(|addr| advertised(config.http_address.as_ref(), addr, database_url));
     let node = NodeRef {
         node_id: config.node.clone(),
         incarnation: started_at.0.cast_unsigned(),
@@ -62,12 +69,22 @@ pub(super) async fn serve(
     };
     let store = open_store(&config, &runtime, &clock).await?;
     let generated_password = make_administrator(&config, &store).await?;
+    let peers = Peers::of_cluster(&store).await.map_err(|error| {
+        StartError::Config(vec![Mistake::new("database_url", error.to_string())])
+    })?;
     let logs = open_logs(&config.data_dir, &clock)?;
     let lease = Arc::new(take_lease(&config, &store, &node, &worker_address).await?);
 
     let ownership = Ownership::new(clock.clone());
     let (fatal, mut fatals) = mpsc::channel(1);
-    let holder = hold_lease(&config, &lease, &ownership, fatal);
+    let announcement = Announcement {
+        http_address: http_address.clone(),
+        is_leaving: false,
+    };
+    let announced = lease.announce(announcement.clone()).await;
+    announced.map_err(|source| database(&config, source))?;
+    let news = Arc::new(Notify::new());
+    let holder = hold_lease(&config, &lease, &ownership, &news, fatal);
     let keeper = lease
         .keep(config.lease_renewal, holder)
         .map_err(|source| database(&config, source))?;
@@ -81,11 +98,13 @@ pub(super) async fn serve(
         worker_address: worker_address.clone(),
         lease_epoch: lease.epoch(),
         settings: config.settings.clone(),
+        http_address,
     });
     let timer = WakeTimer::start(clock.clone()).map_err(StartError::Runtime)?;
     let Actors {
         handles,
         connections,
+        leave,
         guardian,
         arbiters,
     } = actors::start(Ground {
@@ -95,8 +114,12 @@ pub(super) async fn serve(
         runtime,
         store: store.clone(),
         lease: lease.clone(),
+        news,
+        announcement,
         logs,
         ownership: ownership.clone(),
+        cluster: Cluster::new(&config.node),
+        peers,
         timer,
         facts,
         traces,
@@ -109,7 +132,6 @@ pub(super) async fn serve(
         drain_limit: SESSION_DRAIN,
     };
     let listener = door.serve(door_config, store.clone(), &scope, connections);
-    let http_addr = http_listener.as_ref().map(http::address_of).transpose()?;
     let http = http_listener
         .map(|listener| http::start(&config, listener, &handles))
         .transpose()?;
@@ -132,6 +154,7 @@ pub(super) async fn serve(
     shut_down(Parts {
         http,
         handles,
+        leave,
         listener,
         guardian,
         arbiters,
@@ -221,6 +244,7 @@ fn hold_lease(
     config: &ServerConfig,
     lease: &ServerLease,
     ownership: &Ownership,
+    news: &Arc<Notify>,
     fatal: mpsc::Sender<String>,
 ) -> Arc<LeaseHolder> {
     let counts_for = config.lease_ttl.saturating_sub(LEASE_MARGIN);
@@ -228,6 +252,10 @@ fn hold_lease(
     Arc::new(LeaseHolder {
         ownership: ownership.clone(),
         counts_for,
+        is_shared: lease.is_shared(),
+        lease_ttl: config.lease_ttl,
+        news: news.clone(),
+        known: Mutex::default(),
         fatal,
     })
 }

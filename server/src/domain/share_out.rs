@@ -24,7 +24,7 @@ pub struct Member<S> {
 }
 
 /// An application that has to change hands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Move<S> {
     /// The application.
     pub app_id: AppId,

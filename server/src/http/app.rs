@@ -1,8 +1,8 @@
 //! Applications. `/v1/apps`.
 
-use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Json;
+use actix_web::{HttpRequest, HttpResponse};
 use powerjob_common::status::Permission;
 use powerjob_protocol::api::app::{App, AppChange, AppWithSecret, NewApp};
 use powerjob_protocol::api::id::Id;
@@ -15,6 +15,7 @@ use super::error::ApiError;
 use super::guard::{Caller, ForApp};
 use super::query::{FromQuery, Query, QueryReader};
 use super::route::{Needs, Routes};
+use super::together::ask_others;
 use crate::service::apps::{self, AppFilter};
 
 pub(super) fn configure(routes: &mut Routes) {
@@ -67,11 +68,22 @@ impl FromQuery for AppFilter {
 pub(super) async fn list(
     state: State,
     caller: Caller,
+    request: HttpRequest,
     Query(filter): Query<AppFilter>,
 ) -> Result<Json<Page<App>>, ApiError> {
-    Ok(Json(
-        apps::list(&state.services, &caller.person, &filter).await?,
-    ))
+    let mut page = apps::list(&state.services, &caller.person, &filter).await?;
+    for other in ask_others::<Page<App>>(&state, &request).await {
+        add_workers(&mut page, &other);
+    }
+    Ok(Json(page))
+}
+
+/// Only the owner of an application knows its workers; the others count none.
+fn add_workers(page: &mut Page<App>, other: &Page<App>) {
+    for app in &mut page.items {
+        let same = other.items.iter().find(|it| it.id == app.id);
+        app.health.workers_online += same.map_or(0, |it| it.health.workers_online);
+    }
 }
 
 /// Creates an application; the person becomes its administrator.

@@ -43,7 +43,8 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for Body<T, 
     }
 }
 
-async fn read(
+/// All bytes of a body within a limit.
+pub(super) async fn read(
     request: &HttpRequest,
     mut payload: Payload,
     limit: usize,

@@ -14,6 +14,9 @@ use crate::service::{ServiceError, SignInError, Thing};
 /// Content type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// Marks an answer that says: not carried out, because another server owns the application.
+pub(super) const NOT_OWNER_HEADER: &str = "x-powerjob-not-owner";
+
 /// When to come back after an overload.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
@@ -82,6 +85,9 @@ impl ResponseError for ApiError {
         if let Some(after) = self.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.insert_header((header::RETRY_AFTER, seconds.max(1)));
+        }
+        if self.code == Code::NotOwner {
+            response.insert_header((NOT_OWNER_HEADER, "1"));
         }
         if self.status_code() == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));

@@ -4,6 +4,7 @@
 //! 1. The permission is checked on the application that the object in the path belongs to.
 //! 2. Whoever may not even read it gets the same answer as for what does not exist.
 //! 3. A changing request by cookie needs a header that a foreign page cannot send.
+//! 4. What another server hands on counts only with the proof of the cluster's key.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -16,12 +17,14 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web
 use powerjob_common::id::{AppId, InstanceId, JobId};
 use powerjob_common::status::Permission;
 
-use super::HttpState;
+use super::State;
 use super::error::{ApiError, Code};
+use super::forward::{self, Forwarded};
 use super::route::Needs;
 use crate::domain::instance::Instance;
 use crate::domain::job::JobDefinition;
 use crate::service::access::Person;
+use crate::service::peers::{FORWARDED_HEADER, Handed};
 use crate::service::sessions::Fingerprint;
 use crate::service::{ServiceError, Services, SignInError, Thing, apps, instances, jobs};
 use crate::store::app::App;
@@ -53,30 +56,36 @@ pub(super) struct ForJob(pub Arc<JobDefinition>);
 #[derive(Debug, Clone)]
 pub(super) struct ForInstance(pub Arc<Instance>);
 
-/// Lets a request through to its handler, or answers it.
+/// Lets a request through to its handler, or answers it. What is for the owner of an application
+/// goes there.
 pub(super) async fn admit(
     needs: Needs,
+    is_for_owner: bool,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     match check(needs, request.request()).await {
-        Ok(()) => next.call(request).await,
+        Ok(Some((state, app_id))) if is_for_owner && forward::concerns(&state, &request) => {
+            Box::pin(forward::serve(state, app_id, request, &next)).await
+        }
+        Ok(_) => next.call(request).await,
         Err(error) => Ok(request.into_response(error.error_response())),
     }
 }
 
-async fn check(needs: Needs, request: &HttpRequest) -> Result<(), ApiError> {
+/// The application that the request is about, if it is about one.
+async fn check(needs: Needs, request: &HttpRequest) -> Result<Option<(State, AppId)>, ApiError> {
     if needs == Needs::Nothing {
-        return Ok(());
+        return Ok(None);
     }
-    let state = request.app_data::<web::Data<HttpState>>().ok_or_else(|| {
+    let state = request.app_data::<State>().ok_or_else(|| {
         ServiceError::Internal("the state of the HTTP edge is missing".to_owned())
     })?;
     let services = &state.services;
     let caller = authenticate(services, request).await?;
-    authorize(needs, services, &caller.person, request).await?;
+    let app_id = authorize(needs, services, &caller.person, request).await?;
     request.extensions_mut().insert(caller);
-    Ok(())
+    Ok(app_id.map(|app_id| (state.clone(), app_id)))
 }
 
 async fn authorize(
@@ -84,22 +93,24 @@ async fn authorize(
     services: &Services,
     person: &Person,
     request: &HttpRequest,
-) -> Result<(), ApiError> {
+) -> Result<Option<AppId>, ApiError> {
     match needs {
-        Needs::Nothing | Needs::SignedIn => Ok(()),
-        Needs::Global(permission) if person.may_everywhere(permission) => Ok(()),
+        Needs::Nothing | Needs::SignedIn => Ok(None),
+        Needs::Global(permission) if person.may_everywhere(permission) => Ok(None),
         Needs::Global(permission) => Err(ServiceError::Forbidden(permission).into()),
         Needs::App(permission) => {
             let app = apps::find(services, AppId(path_id(request, "appId", Thing::App)?)).await?;
             allow(person, &app, permission, Thing::App)?;
+            let app_id = app.id;
             request.extensions_mut().insert(ForApp(app));
-            Ok(())
+            Ok(Some(app_id))
         }
         Needs::Job(permission) => {
             let job = jobs::find(services, JobId(path_id(request, "jobId", Thing::Job)?)).await?;
             allow_in(services, person, job.app_id, permission, Thing::Job).await?;
+            let app_id = job.app_id;
             request.extensions_mut().insert(ForJob(job));
-            Ok(())
+            Ok(Some(app_id))
         }
         Needs::Instance(permission) => {
             let id = InstanceId(path_id(request, "instanceId", Thing::Instance)?);
@@ -112,8 +123,9 @@ async fn authorize(
                 Thing::Instance,
             )
             .await?;
+            let app_id = instance.app_id;
             request.extensions_mut().insert(ForInstance(instance));
-            Ok(())
+            Ok(Some(app_id))
         }
     }
 }
@@ -164,6 +176,12 @@ pub(super) async fn authenticate(
     request: &HttpRequest,
 ) -> Result<Caller, ApiError> {
     let now = services.now();
+    if let Some(proof) = request.headers().get(FORWARDED_HEADER) {
+        let session = handed_on(services, request, proof).ok_or(SignInError::UnknownToken)?;
+        let person = services.sessions.person(services, session, None).await?;
+        request.extensions_mut().insert(Forwarded);
+        return Ok(Caller { person, session });
+    }
     if let Some(token) = bearer(request)? {
         let session = Fingerprint::of(token);
         let person = services
@@ -188,6 +206,20 @@ pub(super) async fn authenticate(
         .person(services, session, Some(token))
         .await?;
     Ok(Caller { person, session })
+}
+
+/// The session of a request that another server has handed on, if its proof is right.
+fn handed_on(
+    services: &Services,
+    request: &HttpRequest,
+    proof: &header::HeaderValue,
+) -> Option<Fingerprint> {
+    let handed = Handed {
+        method: request.method().as_str(),
+        path: request.uri().path_and_query()?.as_str(),
+    };
+    let peers = &services.handles.peers;
+    peers.check(handed, proof.to_str().ok()?, services.now())
 }
 
 /// The token in the head of a request.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Json};
+use actix_web::{HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 use powerjob_common::actor::{TapFilter, TapRecord};
 use powerjob_common::id::InstanceId;
@@ -20,6 +20,7 @@ use super::guard::Caller;
 use super::query::{FromQuery, Query, QueryReader};
 use super::route::{Needs, Routes};
 use super::sse::{self, Source};
+use super::together::ask_others;
 use crate::actor::inspector::ClusterTap;
 use crate::service::inspection;
 
@@ -42,10 +43,14 @@ pub(super) fn configure(routes: &mut Routes) {
 pub(super) async fn actors(
     state: State,
     caller: Caller,
+    request: HttpRequest,
 ) -> Result<Json<Vec<NodeActors>>, ApiError> {
-    Ok(Json(
-        inspection::actors(&state.services, &caller.person).await?,
-    ))
+    let own = inspection::actors(&state.services, &caller.person);
+    let others = ask_others::<Vec<NodeActors>>(&state, &request);
+    let (own, others) = tokio::join!(own, others);
+    let mut nodes = own?;
+    nodes.extend(others.into_iter().flatten());
+    Ok(Json(nodes))
 }
 
 /// Which messages.

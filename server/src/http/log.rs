@@ -215,7 +215,8 @@ impl FollowedLog {
                     Ok(false) => Phase::Read,
                     Ok(true) | Err(_) => Phase::Last,
                 },
-                None => Phase::Last,
+                // The application is elsewhere: without an `end` the reader asks again, and is led there.
+                None => Phase::Ended,
             },
         }
     }

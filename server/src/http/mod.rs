@@ -10,6 +10,7 @@ mod calendar;
 mod code;
 pub mod error;
 mod event;
+mod forward;
 mod guard;
 mod health;
 mod inspection;
@@ -25,6 +26,7 @@ mod schedule;
 mod server;
 mod session;
 mod sse;
+mod together;
 mod worker;
 
 use std::net::TcpListener;

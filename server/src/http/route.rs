@@ -8,8 +8,8 @@ use powerjob_common::status::Permission;
 
 use super::error::unknown_method;
 use super::{
-    app, calendar, event, guard, inspection, instance, job, log, openapi, run, schedule, server,
-    session, worker,
+    app, calendar, event, forward, guard, inspection, instance, job, log, openapi, run, schedule,
+    server, session, worker,
 };
 
 /// What a request needs before its handler sees it, and on what.
@@ -91,10 +91,11 @@ impl Routes {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
+        let is_for_owner = forward::is_for_owner(&method, path);
         let route = web::method(method.clone())
             .to(handler)
             .wrap(from_fn(move |request, next| {
-                guard::admit(needs, request, next)
+                guard::admit(needs, is_for_owner, request, next)
             }));
         self.rules.push(Rule {
             method,

@@ -18,7 +18,7 @@ use powerjob_common::id::UserId;
 use powerjob_protocol::api::event::Hello;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::State;
 use super::error::{ApiError, Code};
@@ -47,6 +47,11 @@ impl Streams {
             by_person: DashMap::new(),
             shutdown,
         }
+    }
+
+    /// Waits for the end of all streams.
+    pub(super) fn ended(&self) -> WaitForCancellationFutureOwned {
+        self.shutdown.clone().cancelled_owned()
     }
 
     fn enter(self: &Arc<Self>, person: UserId) -> Result<Place, ApiError> {

@@ -79,6 +79,11 @@ impl EventHub {
         self.subscribers.load(Relaxed) > 0
     }
 
+    /// Ends the streams of an application: its events happen elsewhere from now on.
+    pub(crate) fn end(&self, app_id: AppId) {
+        self.apps.remove(&app_id);
+    }
+
     /// Hands the event to the subscribers of the application, if there are any.
     pub fn publish(&self, app_id: AppId, event: impl FnOnce() -> Event) {
         if !self.is_watched() {
@@ -92,7 +97,8 @@ impl EventHub {
 }
 
 impl EventStream {
-    /// The next event, or how many were lost before it; `None` never comes while the server runs.
+    /// The next event, or how many were lost before it; `None` when the application has moved to another
+    /// server: its events happen there.
     pub async fn next(&mut self) -> Option<Result<Event, Missed>> {
         match self.events.recv().await {
             Ok(event) => Some(Ok(event)),

@@ -14,6 +14,7 @@ pub struct Ownership {
     apps: Arc<DashMap<AppId, i64>>,
     acts_until_ms: Arc<AtomicU64>,
     is_settled: Arc<AtomicBool>,
+    generation: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
 }
 
@@ -24,6 +25,7 @@ impl Ownership {
             apps: Arc::default(),
             acts_until_ms: Arc::default(),
             is_settled: Arc::default(),
+            generation: Arc::default(),
             clock,
         }
     }
@@ -80,7 +82,7 @@ impl Ownership {
     }
 
     /// The lease was renewed: this server may act until `until` (monotonic).
-    pub(crate) fn extend(&self, until: Duration) {
+    pub fn extend(&self, until: Duration) {
         let until_ms = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
         self.acts_until_ms.fetch_max(until_ms, Relaxed);
     }
@@ -95,14 +97,35 @@ impl Ownership {
         self.is_settled.load(Relaxed)
     }
 
+    /// Whether an application is in the table, whatever the lease.
+    pub(crate) fn has(&self, app_id: AppId) -> bool {
+        self.apps.contains_key(&app_id)
+    }
+
+    /// The lease had run out: what is ours must be read anew.
+    pub(crate) fn forget_all(&self) {
+        self.generation.fetch_add(1, Relaxed);
+        self.apps.clear();
+    }
+
+    /// Grows with every [`Ownership::forget_all`].
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
+    }
+
     /// The lease is lost for good.
     pub(crate) fn end(&self) {
         self.apps.clear();
         self.acts_until_ms.store(0, Relaxed);
     }
 
+    /// An application is not ours any more; every actor sees it at once.
+    pub fn leave(&self, app_id: AppId) {
+        self.apps.remove(&app_id);
+    }
+
     /// An application is ours and loaded.
-    pub(crate) fn enter(&self, app_id: AppId, epoch: i64) {
+    pub fn enter(&self, app_id: AppId, epoch: i64) {
         self.apps.insert(app_id, epoch);
     }
 }

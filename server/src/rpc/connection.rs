@@ -25,7 +25,7 @@ use crate::actor::log_collector::StoreLogs;
 use crate::actor::worker_registry::{
     Ending, Heartbeat, Inventory, InventoryAnswering, SessionClosed, SessionOpened,
 };
-use crate::live::{Ownership, WorkerLink};
+use crate::live::{Cluster, Ownership, WorkerLink};
 
 /// How long a refused worker waits before it asks again.
 const RETRY_AFTER_MS: u32 = 50;
@@ -49,7 +49,9 @@ pub(crate) struct ConnectionParts {
     pub(crate) shards: Arc<[Port<ApplyReports>]>,
     pub(crate) logs: Port<StoreLogs>,
     pub(crate) ownership: Ownership,
+    pub(crate) cluster: Cluster,
     pub(crate) nodes: Nodes,
+    pub(crate) sessions: OpenSessions,
 }
 
 /// The receiving side of one session.
@@ -58,22 +60,15 @@ pub(super) struct WorkerInbox {
     app_id: AppId,
     node: NodeRef,
     parts: ConnectionParts,
-    sessions: OpenSessions,
     link: OnceLock<Arc<NativeLink>>,
 }
 
 impl WorkerInbox {
-    pub(super) fn new(
-        app_id: AppId,
-        node: NodeRef,
-        parts: ConnectionParts,
-        sessions: OpenSessions,
-    ) -> Self {
+    pub(super) fn new(app_id: AppId, node: NodeRef, parts: ConnectionParts) -> Self {
         Self {
             app_id,
             node,
             parts,
-            sessions,
             link: OnceLock::new(),
         }
     }
@@ -95,7 +90,8 @@ impl Inbox for WorkerInbox {
             software: peer.software.clone(),
             session: link.clone(),
         };
-        self.sessions.enter(link.connection(), session);
+        let sessions = &self.parts.sessions;
+        sessions.enter(link.connection(), self.app_id, session);
         if let Err(refused) = self.parts.registry.opened.tell(opened) {
             session.close(ErrorCode::OVERLOADED, &refused.to_string());
             return;
@@ -125,7 +121,7 @@ impl Inbox for WorkerInbox {
     fn on_closed(&self, session: &Session, cause: CloseCause) {
         let connection = self.link(session).connection();
         self.parts.nodes.leave(connection);
-        self.sessions.leave(connection);
+        self.parts.sessions.leave(connection);
         let closed = Closed {
             app_id: self.app_id,
             node: self.node.clone(),

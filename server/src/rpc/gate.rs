@@ -1,25 +1,34 @@
 //! Which workers may come in: those that prove a secret of an application that this server owns.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use powerjob_common::id::AppId;
 use powerjob_common::secret::Secret;
 use powerjob_session::{
     Admission, ErrorCode, Gate, GateFuture, Hello, Inbox, PeerInfo, Reject, Role,
 };
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
 
 use super::connection::{ConnectionParts, Redirection, WorkerInbox};
-use super::known_apps::{Known, KnownApps};
-use super::listener::OpenSessions;
+use super::known_apps::KnownApps;
+
+/// How long a worker waits at the door for an owner of its application.
+const OWNER_LIMIT: Duration = Duration::from_millis(1_000);
+/// What this server has loaded is looked at so often meanwhile.
+const OWNER_PAUSE: Duration = Duration::from_millis(20);
+/// Workers that wait at the door; the others are told to come back. Fewer than the handshakes that
+/// may run at once, so that those who need not wait get through.
+pub(super) const MAX_WAITING: usize = 128;
 
 /// See the head of the file.
 #[derive(Debug)]
 pub(super) struct WorkerGate {
     pub(super) apps: KnownApps,
     pub(super) parts: ConnectionParts,
-    pub(super) sessions: OpenSessions,
-    /// Address of this server for workers.
-    pub(super) address: String,
+    /// Places of workers whose application has no owner at the moment.
+    pub(super) waiting: Semaphore,
     pub(super) allow_unproven: bool,
 }
 
@@ -45,7 +54,7 @@ impl Gate for WorkerGate {
                 return Err(Reject::unauthorized());
             }
             match self.apps.find(&hello.app_name).await {
-                Ok(Some(known)) => self.admit_to(&known),
+                Ok(Some(known)) => self.admit_to(known.app_id).await,
                 Ok(None) if self.allow_unproven => {
                     let text = format!("there is no application `{}`", hello.app_name);
                     Err(Reject::new(ErrorCode::UNKNOWN_APP, text))
@@ -65,26 +74,43 @@ impl Gate for WorkerGate {
             app_id,
             peer.node.clone(),
             self.parts.clone(),
-            self.sessions.clone(),
         ))
     }
 }
 
 impl WorkerGate {
-    /// Lets a worker in, or sends it on to the owner of its application.
-    fn admit_to(&self, known: &Known) -> Result<Admission, Reject> {
-        let app_id = known.app_id.0;
-        if self.parts.ownership.epoch(known.app_id).is_some() {
-            let owner = String::new(); // the worker is where it should be
-            return Ok(Admission { app_id, owner });
+    /// Lets a worker in, or sends it on to the owner of its application. One that comes between two
+    /// owners is kept waiting for the next one.
+    async fn admit_to(&self, app_id: AppId) -> Result<Admission, Reject> {
+        if let Some(admission) = self.owner_of(app_id) {
+            return Ok(admission);
         }
-        match &known.owner {
-            Some(owner) if !owner.is_empty() && *owner != self.address => Ok(Admission {
-                app_id,
-                owner: owner.clone(),
-            }),
-            _ => Err(come_back("no server owns the application yet")),
+        let nobody = || come_back("no server owns the application yet");
+        let _place = self.waiting.try_acquire().map_err(|_| nobody())?;
+        let deadline = Instant::now() + OWNER_LIMIT;
+        let mut changes = self.parts.cluster.changes();
+        while Instant::now() < deadline {
+            // Neither the time nor the end of the sender is news: look again.
+            timeout(OWNER_PAUSE, changes.changed()).await.ok();
+            if let Some(admission) = self.owner_of(app_id) {
+                return Ok(admission);
+            }
         }
+        Err(nobody())
+    }
+
+    fn owner_of(&self, app_id: AppId) -> Option<Admission> {
+        let owner = if self.parts.ownership.epoch(app_id).is_some() {
+            String::new() // the worker is where it should be
+        } else {
+            let owner = self.parts.cluster.other_owner(app_id);
+            // One that stands still would keep the worker waiting: see who comes after it.
+            owner.filter(|owner| !owner.is_late)?.worker_address.clone()
+        };
+        Some(Admission {
+            app_id: app_id.0,
+            owner,
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Applications with their secrets and owners, as the store has them at the moment of the question.
+//! Applications with their secrets, as the store has them at the moment of the question.
 //!
 //! Whatever changes a secret, here or on another server, counts for the next worker: nothing is
 //! believed for a while. A thousand workers that come back at once still cost only a few reads,
@@ -20,7 +20,6 @@ const MAX_APPS: usize = 4_096;
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) app_id: AppId,
-    pub(super) owner: Option<String>,
     pub(super) secrets: Vec<Secret<String>>,
 }
 
@@ -103,7 +102,6 @@ impl KnownApps {
         let secrets = self.store.app_secrets(app.id).await?;
         Ok(Known {
             app_id: app.id,
-            owner: app.current_server,
             secrets: secrets.into_iter().map(|secret| secret.value).collect(),
         })
     }

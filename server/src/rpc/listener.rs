@@ -6,15 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use powerjob_common::actor::ActorScope;
-use powerjob_common::id::NodeRef;
+use powerjob_common::id::{AppId, NodeRef};
+use powerjob_protocol::wire::server_to_worker::OwnerMoved;
 use powerjob_session::{ErrorCode, Identity, ListenConfig, Listener, Role, Session};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::ConnectionParts;
-use super::gate::WorkerGate;
+use super::gate::{MAX_WAITING, WorkerGate};
 use super::known_apps::KnownApps;
 use crate::store::Store;
+
+/// Paths of the sender and the receiver of what concerns the whole worker.
+const SERVER: &str = "server/elector";
+const WORKER: &str = "worker/server_link";
 
 /// Why there is no door.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +70,7 @@ impl BoundListener {
         scope: &ActorScope,
         parts: ConnectionParts,
     ) -> WorkerListener {
-        let sessions = OpenSessions::default();
+        let sessions = parts.sessions.clone();
         let mut listen = ListenConfig::new(Identity {
             advertised: config.address.clone(),
             ..Identity::new(config.node, Role::Server)
@@ -75,8 +80,7 @@ impl BoundListener {
         let gate = Arc::new(WorkerGate {
             apps: KnownApps::new(store),
             parts,
-            sessions: sessions.clone(),
-            address: config.address,
+            waiting: Semaphore::new(MAX_WAITING),
             allow_unproven: config.allow_unproven,
         });
         let stop = CancellationToken::new();
@@ -118,10 +122,10 @@ impl WorkerListener {
     }
 }
 
-/// The sessions that stand.
+/// The sessions that stand, with the applications they are for.
 #[derive(Debug, Clone)]
-pub(super) struct OpenSessions {
-    sessions: Arc<Mutex<HashMap<u64, Session>>>,
+pub(crate) struct OpenSessions {
+    sessions: Arc<Mutex<HashMap<u64, (AppId, Session)>>>,
     count: Arc<watch::Sender<usize>>,
 }
 
@@ -135,9 +139,32 @@ impl Default for OpenSessions {
 }
 
 impl OpenSessions {
-    pub(super) fn enter(&self, connection: u64, session: &Session) {
+    /// Tells the workers of an application to go to its new owner, if there is one, and ends their
+    /// sessions when the last answers have passed.
+    pub(crate) fn send_away(&self, app_id: AppId, new_owner: Option<(String, i64)>) {
+        let of_app = |(owner, _): &&(AppId, Session)| *owner == app_id;
+        let sessions: Vec<Session> = self
+            .lock()
+            .values()
+            .filter(of_app)
+            .map(|(_, session)| session.clone())
+            .collect();
+        for session in sessions {
+            if let Some((owner, epoch)) = new_owner.clone()
+                && let Err(error) = session.tell(WORKER, SERVER, &OwnerMoved { owner, epoch })
+            {
+                tracing::debug!(%error, "a worker was not told where its application went");
+            }
+            session.drain(
+                ErrorCode::CANCELLED,
+                "the application belongs to another server",
+            );
+        }
+    }
+
+    pub(super) fn enter(&self, connection: u64, app_id: AppId, session: &Session) {
         let mut sessions = self.lock();
-        sessions.insert(connection, session.clone());
+        sessions.insert(connection, (app_id, session.clone()));
         self.count.send_replace(sessions.len());
     }
 
@@ -148,7 +175,8 @@ impl OpenSessions {
     }
 
     fn all(&self) -> Vec<Session> {
-        self.lock().values().cloned().collect()
+        let sessions = self.lock();
+        sessions.values().map(|(_, it)| it.clone()).collect()
     }
 
     async fn none_left(&self) {
@@ -157,7 +185,7 @@ impl OpenSessions {
         drop(count.wait_for(|count| *count == 0).await);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Session>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (AppId, Session)>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

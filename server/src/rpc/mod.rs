@@ -14,4 +14,4 @@ mod tests;
 
 pub(crate) use self::connection::{ConnectionParts, RegistryPorts};
 pub use self::listener::WorkerListener;
-pub(crate) use self::listener::{BoundListener, DoorConfig};
+pub(crate) use self::listener::{BoundListener, DoorConfig, OpenSessions};

@@ -1,5 +1,6 @@
 //! The door and the inbox over real sockets, with a session as the worker and probes as the actors.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,9 +8,10 @@ use powerjob_common::actor::{ActorScope, Probe};
 use powerjob_common::id::{AppId, NodeRef};
 use powerjob_common::secret::Secret;
 use powerjob_common::time::{Clock, SystemClock};
+use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::node::TapRecords;
 use powerjob_protocol::wire::server_to_worker::{
-    RunAnswer, RunAnswers, RunInstances, RunVerdict, StopInstances,
+    OwnerMoved, RunAnswer, RunAnswers, RunInstances, RunVerdict, StopInstances,
 };
 use powerjob_protocol::wire::worker_to_server::{
     HeldInstance, InstanceReport, InstanceReports, LogAnswer, LogChunk, LogChunks, ReportAnswer,
@@ -27,9 +29,8 @@ use crate::actor::inspector::Nodes;
 use crate::actor::instance_manager::{ApplyReports, shard_of};
 use crate::actor::log_collector::StoreLogs;
 use crate::actor::worker_registry::{Ending, Heartbeat, Inventory, SessionClosed, SessionOpened};
-use crate::live::Ownership;
+use crate::live::{Cluster, ClusterView, Ownership, ServerInfo};
 use crate::store::app::NewApp;
-use crate::store::lease::LeaseRequest;
 use crate::store::{Store, StoreConfig};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -42,6 +43,8 @@ struct Server {
     store: Store,
     app_id: AppId,
     ownership: Ownership,
+    cluster: Cluster,
+    sessions: OpenSessions,
     opened: Probe<SessionOpened>,
     closed: Probe<SessionClosed>,
     _heartbeat: Probe<Heartbeat>,
@@ -60,6 +63,7 @@ impl Server {
         let store = Store::open(config, runtime, clock.clone()).await.unwrap();
         let app_id = make_app(&store, "demo", SECRET).await;
         let ownership = Ownership::new(clock.clone());
+        let cluster = Cluster::new("s1");
         ownership.extend(Duration::MAX);
         ownership.enter(app_id, 1);
         let scope = ActorScope::new("s1", clock);
@@ -82,8 +86,11 @@ impl Server {
             shards: shards.iter().map(|shard| shard.0.clone()).collect(),
             logs: logs_port,
             ownership: ownership.clone(),
+            cluster: cluster.clone(),
             nodes: Nodes::default(),
+            sessions: OpenSessions::default(),
         };
+        let sessions = parts.sessions.clone();
         let bound = BoundListener::bind("127.0.0.1:0").await.unwrap();
         let address = bound.local_addr().to_string();
         let config = DoorConfig {
@@ -99,6 +106,8 @@ impl Server {
             store,
             app_id,
             ownership,
+            cluster,
+            sessions,
             opened,
             closed,
             _heartbeat: heartbeat,
@@ -109,13 +118,38 @@ impl Server {
         }
     }
 
+    /// Another server owns the application.
+    fn owned_by(&self, worker_address: &str) {
+        let owner = Arc::new(ServerInfo {
+            node_id: "s2".to_owned(),
+            epoch: 2,
+            worker_address: worker_address.to_owned(),
+            http_address: None,
+            is_leaving: false,
+            is_late: false,
+        });
+        self.cluster.put(ClusterView {
+            servers: vec![owner.clone()],
+            owners: HashMap::from([(self.app_id, owner)]),
+        });
+    }
+
     async fn dial(&self, app: &str, secret: &str) -> Result<(Session, Closings), DialError> {
+        self.dial_as(app, secret, None).await
+    }
+
+    async fn dial_as(
+        &self,
+        app: &str,
+        secret: &str,
+        moves: Option<mpsc::UnboundedSender<OwnerMoved>>,
+    ) -> Result<(Session, Closings), DialError> {
         let (sender, closings) = mpsc::unbounded_channel();
         let identity = Identity::new(node("w1"), Role::Worker);
         let secret = Some(Secret::new(secret.to_owned()));
         let config = DialConfig::worker(&self.address, identity, app, secret);
         let scope = ActorScope::new("w1", Arc::new(SystemClock));
-        let session = dial(&config, Arc::new(FakeWorker(sender)), &scope).await?;
+        let session = dial(&config, Arc::new(FakeWorker(sender, moves)), &scope).await?;
         Ok((session, closings))
     }
 
@@ -146,11 +180,18 @@ fn node(node_id: &str) -> NodeRef {
 
 type Closings = mpsc::UnboundedReceiver<CloseCause>;
 
-/// Accepts every run.
-struct FakeWorker(mpsc::UnboundedSender<CloseCause>);
+/// Accepts every run; passes on where its application went.
+struct FakeWorker(
+    mpsc::UnboundedSender<CloseCause>,
+    Option<mpsc::UnboundedSender<OwnerMoved>>,
+);
 
 impl Inbox for FakeWorker {
     fn on_message(&self, _session: &Session, message: Incoming) {
+        if message.type_id() == OwnerMoved::TYPE {
+            let (moved, _) = message.open::<OwnerMoved>().unwrap();
+            return self.1.as_ref().unwrap().send(moved).unwrap();
+        }
         let Some((RunInstances { items }, Some(responder))) = message.open::<RunInstances>() else {
             return;
         };
@@ -293,19 +334,43 @@ async fn an_application_without_an_owner_is_told_to_come_back() {
 #[tokio::test]
 async fn a_worker_is_sent_on_to_the_owner_of_its_application() {
     let mut server = Server::start().await;
-    let request = LeaseRequest {
-        node: node("s2"),
-        address: "10.0.0.2:10010".to_owned(),
-        ttl: LIMIT,
-        server_ids: 1,
-    };
-    let lease = server.store.acquire_lease(request).await.unwrap();
-    lease.claim_apps().await.unwrap();
+    server.owned_by("10.0.0.2:10010");
     server.ownership.end();
     let (session, mut closings) = server.dial("demo", SECRET).await.unwrap();
     assert_eq!(session.terms().owner, "10.0.0.2:10010");
     assert!(closings.recv().await.unwrap().is_orderly());
     assert!(server.opened.try_next().is_none());
+}
+
+#[tokio::test]
+async fn a_worker_that_comes_between_two_owners_waits_for_the_next_one() {
+    let server = Server::start().await;
+    server.ownership.leave(server.app_id);
+    let (ownership, app_id) = (server.ownership.clone(), server.app_id);
+    let (dialled, ()) = tokio::join!(server.dial("demo", SECRET), async move {
+        tokio::time::sleep(Duration::from_millis(100)).await; // allow-sleep: what is waited for
+        ownership.enter(app_id, 2);
+    });
+    let (session, _closings) = dialled.unwrap();
+    assert_eq!(session.terms().owner, "");
+}
+
+#[tokio::test]
+async fn a_worker_is_told_where_its_application_went() {
+    let mut server = Server::start().await;
+    let (sender, mut moves) = mpsc::unbounded_channel();
+    let (session, mut closings) = server.dial_as("demo", SECRET, Some(sender)).await.unwrap();
+    server.opened.next(LIMIT).await.unwrap();
+    server.ownership.leave(server.app_id);
+    let new_owner = ("10.0.0.2:10010".to_owned(), 5);
+    server
+        .sessions
+        .send_away(AppId(-7), Some(new_owner.clone()));
+    server.sessions.send_away(server.app_id, Some(new_owner));
+    let moved = moves.recv().await.unwrap();
+    assert_eq!((moved.owner.as_str(), moved.epoch), ("10.0.0.2:10010", 5));
+    assert!(closings.recv().await.unwrap().is_orderly());
+    drop(session);
 }
 
 #[tokio::test]

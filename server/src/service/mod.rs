@@ -19,6 +19,7 @@ pub mod logs;
 pub mod metrics;
 mod mistakes;
 pub mod password;
+pub mod peers;
 mod policies;
 pub mod process;
 pub mod runs;

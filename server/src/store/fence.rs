@@ -25,6 +25,14 @@ impl FenceCell {
             .clone()
     }
 
+    /// Changes the present fence; does nothing before the first lease.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Fence)) {
+        let mut present = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(fence) = present.as_mut() {
+            change(Arc::make_mut(fence));
+        }
+    }
+
     pub(super) fn set(&self, fence: Fence) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(fence));
     }

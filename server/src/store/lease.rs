@@ -19,6 +19,7 @@ use powerjob_common::time::UnixMillis;
 use sea_orm::QueryResult;
 use tokio::sync::oneshot;
 
+use super::assignment::LeaseRow;
 use super::dialect::id_list;
 use super::fence::Fence;
 use super::sql::{Columns, Sql, date_text};
@@ -34,6 +35,8 @@ const ZONES: Duration = Duration::from_secs(14 * 3_600);
 const ZONE_STEP: Duration = Duration::from_secs(900);
 /// How often the row that Java servers read is refreshed.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// A server counts as dead so long after its lease has ended.
+const DEATH_MARGIN: Duration = Duration::from_millis(5);
 /// Where the server id after the last block is kept, so that a restart does not use the same ones.
 const NEXT_SERVER_ID: &str = "next_server_id";
 
@@ -67,13 +70,16 @@ pub struct Assignment {
 pub trait LeaseWatch: Send + Sync + 'static {
     /// `Err(Error::Fenced)` means the lease is lost for good; other errors may pass.
     fn renewed(&self, result: Result<Renewal, Error>);
+
+    /// The servers as they are right after a renewal.
+    fn seen(&self, servers: Vec<LeaseRow>);
 }
 
 /// The lease of this server. The writer refuses batches once it is lost.
 #[derive(Debug, Clone)]
 pub struct ServerLease {
-    store: Store,
-    request: Arc<LeaseRequest>,
+    pub(super) store: Store,
+    pub(super) request: Arc<LeaseRequest>,
     epoch: i64,
     first_server_id: u16,
     acquired: Renewal,
@@ -134,15 +140,19 @@ impl ServerLease {
         self.acquired
     }
 
+    /// A connection of its own: a renewal waits neither for readers nor for the store's runtime.
+    pub(super) fn leasing(&self) -> Sql {
+        let inner = &self.store.inner;
+        Sql::on_connection(inner.leasing.clone(), Arc::clone(&inner.dialect))
+    }
+
     /// Renews once.
     ///
     /// # Errors
     /// [`Error::Fenced`] when the lease is lost.
     pub async fn renew(&self) -> Result<Renewal, Error> {
         let sent_at = self.store.inner.clock.monotonic();
-        let inner = &self.store.inner;
-        // A connection of its own: a renewal waits neither for readers nor for the store's runtime.
-        let sql = Sql::on_connection(inner.leasing.clone(), Arc::clone(&inner.dialect));
+        let sql = self.leasing();
         // An answer that comes later is of no use.
         let renewal = self.renew_row(&sql);
         let answered = tokio::time::timeout(self.request.ttl, renewal).await;
@@ -194,19 +204,27 @@ impl ServerLease {
         watch: Arc<dyn LeaseWatch>,
         mut stopped: oneshot::Receiver<()>,
     ) {
-        let mut ticks = tokio::time::interval(every);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut beat_at = self.acquired.sent_at;
+        let mut pause = Duration::ZERO;
         loop {
             tokio::select! {
                 _ = &mut stopped => return,
-                _ = ticks.tick() => {}
+                () = tokio::time::sleep(pause) => {}
             }
             let renewed = self.renew().await;
             let is_lost = renewed == Err(Error::Fenced);
             watch.renewed(renewed);
             if is_lost {
                 return;
+            }
+            pause = every;
+            match tokio::time::timeout(self.request.ttl, self.servers()).await {
+                Ok(Ok(servers)) => {
+                    pause = every.min(until_next_death(&servers));
+                    watch.seen(servers);
+                }
+                Ok(Err(error)) => tracing::warn!(%error, "the servers could not be read"),
+                Err(_) => tracing::warn!("the servers were not read in time"),
             }
             let now = self.store.inner.clock.monotonic();
             if now.saturating_sub(beat_at) >= HEARTBEAT_EVERY {
@@ -263,6 +281,17 @@ impl ServerLease {
             .write(async move |sql: Sql| release(&sql, &request, epoch).await)
             .await
     }
+}
+
+/// How long until the first of the living dies unless it renews: then its applications are free.
+fn until_next_death(servers: &[LeaseRow]) -> Duration {
+    let left = servers
+        .iter()
+        .filter(|server| server.is_alive())
+        .map(|server| server.lives_for_ms.cast_unsigned())
+        .min();
+    left.map_or(Duration::MAX, Duration::from_millis)
+        .saturating_add(DEATH_MARGIN)
 }
 
 /// Renews until it drops.

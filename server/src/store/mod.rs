@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod app;
+pub mod assignment;
 mod connect;
 #[cfg(test)]
 mod contract;

@@ -56,6 +56,11 @@ impl Sql {
             .map(drop)
     }
 
+    /// Whether the database is SQLite, which only one server uses at a time.
+    pub(super) fn is_sqlite(&self) -> bool {
+        self.dialect.backend() == DbBackend::Sqlite
+    }
+
     /// Runs a statement; the number of rows it changed.
     pub(super) async fn execute(&self, template: &str, values: Vec<Value>) -> Result<u64, Error> {
         let statement = self.dialect.statement(template, values);

@@ -2,6 +2,7 @@
 
 mod assets;
 mod bad_input;
+mod forward;
 mod stand_in;
 mod support;
 

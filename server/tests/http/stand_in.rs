@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use powerjob_common::actor::{ActorScope, Letter, Port, Probe, Reply};
 use powerjob_common::id::{InstanceId, JobId};
+use powerjob_common::secret::Secret;
 use powerjob_common::status::{InstanceStatus, SwitchableStatus};
 use powerjob_common::time::{Clock, UnixMillis};
 use powerjob_common::time_expression::Schedule;
@@ -26,9 +27,10 @@ use powerjob_server::domain::instance::Instance;
 use powerjob_server::domain::job::JobDefinition;
 use powerjob_server::domain::trigger::first_trigger;
 use powerjob_server::live::{
-    CleaningCounts, CleaningReading, EventHub, JobTable, Ownership, RunStats, WorkerTable,
+    CleaningCounts, CleaningReading, Cluster, EventHub, JobTable, Ownership, RunStats, WorkerTable,
 };
-use powerjob_server::log_store::LogStore;
+use powerjob_server::log_store::{LogStore, LogStoreConfig};
+use powerjob_server::service::peers::Peers;
 use powerjob_server::store::job::{JobSave, JobSwitch};
 use powerjob_server::store::lease::ServerLease;
 use powerjob_server::store::write::{Lane, WriteOp, WriteOutcome};
@@ -68,6 +70,8 @@ impl StandIn {
             ownership: Ownership::new(clock.clone()),
             logs,
             claim_apps: claim_port(&scope, lease),
+            cluster: Cluster::new("server-1"),
+            peers: Peers::new(Secret::new("key of the cluster".to_owned())),
             events: EventHub::default(),
             save_job: save_port(&scope, store, &jobs),
             switch_job: switch_port(&scope, store, &jobs),
@@ -103,11 +107,31 @@ impl StandIn {
                     value: Some("***".to_owned()),
                     origin: "argument".to_owned(),
                 }],
+                http_address: None,
             }),
             jobs,
             scope,
         };
         Self { handles, live }
+    }
+
+    /// The handles of another server over the same database; its logs are in `folder`.
+    pub(crate) fn beside(&self, folder: &std::path::Path) -> ServerHandles {
+        let known = &self.handles;
+        let scope = ActorScope::new("server-2", known.clock.clone());
+        let jobs = JobTable::default();
+        ServerHandles {
+            scope: scope.clone(),
+            ownership: Ownership::new(known.clock.clone()),
+            cluster: Cluster::new("server-2"),
+            workers: WorkerTable::default(),
+            events: EventHub::default(),
+            logs: LogStore::open(folder, LogStoreConfig::default()).expect("logs"),
+            save_job: save_port(&scope, &known.store, &jobs),
+            switch_job: switch_port(&scope, &known.store, &jobs),
+            jobs,
+            ..known.clone()
+        }
     }
 
     /// Takes the room of the actor that starts runs.

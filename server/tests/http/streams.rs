@@ -15,11 +15,17 @@ use std::sync::Arc;
 
 use crate::support::{self, NOW, TestServer};
 
-struct Stream(Pin<Box<dyn MessageBody<Error = Box<dyn std::error::Error>>>>);
+/// A live stream.
+pub(crate) struct Stream(Pin<Box<dyn MessageBody<Error = Box<dyn std::error::Error>>>>);
 
 impl Stream {
     async fn open(server: &TestServer, path: &str) -> Self {
-        let response = open(server, path).await;
+        Self::open_as(server, path, Some(&server.admin)).await
+    }
+
+    /// With a token, or without one.
+    pub(crate) async fn open_as(server: &TestServer, path: &str, token: Option<&str>) -> Self {
+        let response = open_as(server, path, token).await;
         assert_eq!(response.status().as_u16(), 200);
         let content_type = response
             .headers()
@@ -30,7 +36,7 @@ impl Stream {
     }
 
     /// The next piece as text, `None` at the end.
-    async fn next(&mut self) -> Option<String> {
+    pub(crate) async fn next(&mut self) -> Option<String> {
         let bytes = poll_fn(|context| self.0.as_mut().poll_next(context))
             .await?
             .expect("bytes");
@@ -39,11 +45,16 @@ impl Stream {
 }
 
 async fn open(server: &TestServer, path: &str) -> ServiceResponse {
+    open_as(server, path, Some(&server.admin)).await
+}
+
+async fn open_as(server: &TestServer, path: &str, token: Option<&str>) -> ServiceResponse {
     let state = server.state.clone();
     let app = init_service(App::new().configure(|config| configure(config, state))).await;
-    let request = TestRequest::get()
-        .uri(path)
-        .insert_header(("authorization", format!("Bearer {}", server.admin)));
+    let mut request = TestRequest::get().uri(path);
+    if let Some(token) = token {
+        request = request.insert_header(("authorization", format!("Bearer {token}")));
+    }
     call_service(&app, request.to_request()).await
 }
 

@@ -305,6 +305,7 @@ fn inbox(
         run: parts.run.clone(),
         stop: parts.stop.clone(),
         node: NodeDesk::new(parts.scope.clone()),
+        course: parts.dialing.course.clone(),
         closed: Mutex::new(Some(sender)),
     })
 }

@@ -9,6 +9,7 @@ use powerjob_common::retry::Backoff;
 use powerjob_common::secret::Secret;
 use powerjob_session::{DialConfig, DialError, ErrorCode, Identity, Inbox, Session, dial};
 
+use super::course::Course;
 use crate::outcome::chain_text;
 
 /// Pauses between attempts while no server can be reached: it may come back at any moment.
@@ -22,6 +23,15 @@ const REFUSED_BACKOFF: Backoff = Backoff {
     first: BACKOFF.first,
     max: Duration::from_secs(30),
 };
+/// Pauses between attempts while servers are there and none owns the application: that lasts as long
+/// as a take-over.
+const OWNER_BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(50),
+    max: Duration::from_millis(400),
+};
+/// A server that stands still takes connections and says nothing; others are tried after so long.
+/// Longer than a server keeps a worker waiting for an owner.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
 /// A server that says who owns the application is believed so often in a row.
 const MAX_REDIRECTS: u32 = 3;
 
@@ -34,6 +44,7 @@ pub(crate) struct Dialing {
     pub(crate) app: String,
     pub(crate) secret: Option<Secret<String>>,
     pub(crate) scope: ActorScope,
+    pub(crate) course: Course,
 }
 
 impl Dialing {
@@ -46,27 +57,21 @@ impl Dialing {
     ) -> Session {
         let mut attempt = 0;
         let mut troubles = Troubles::default();
+        let count = self.servers.len();
         loop {
-            let mut is_refused = false;
-            let mut is_absent = false;
-            for offset in 0..self.servers.len() {
-                let address = &self.servers[(first + offset) % self.servers.len()];
-                match self.open_owner(address, &make_inbox).await {
+            let mut hindrance = Hindrance::NeedsPerson;
+            let round = (0..count).map(|offset| self.servers[(first + offset) % count].clone());
+            for address in self.course.take_next_server().into_iter().chain(round) {
+                match self.open_owner(&address, &make_inbox).await {
                     Ok(session) => return session,
-                    Err(error) => {
-                        let needs_person = needs_person(&error);
-                        is_refused |= needs_person;
-                        is_absent |= !needs_person;
-                        troubles.report(address, self.explain(&error));
+                    Err(failure) => {
+                        hindrance = hindrance.max(Hindrance::of(&failure));
+                        troubles.report(&address, self.explain(&failure.error));
                     }
                 }
             }
-            let backoff = if is_refused && !is_absent {
-                REFUSED_BACKOFF
-            } else {
-                BACKOFF
-            };
-            tokio::time::sleep(backoff.wait(attempt, random())).await;
+            let pause = hindrance.backoff().wait(attempt, random());
+            tokio::time::sleep(pause).await;
             attempt = attempt.saturating_add(1);
         }
     }
@@ -102,17 +107,22 @@ impl Dialing {
         &self,
         address: &str,
         make_inbox: &impl Fn() -> Arc<dyn Inbox>,
-    ) -> Result<Session, DialError> {
+    ) -> Result<Session, Failure> {
         let mut address = address.to_owned();
         let mut redirects = 0;
         loop {
-            let config = DialConfig::worker(
+            let mut config = DialConfig::worker(
                 &address,
                 self.identity.clone(),
                 &self.app,
                 self.secret.clone(),
             );
-            let session = Box::pin(dial(&config, make_inbox(), &self.scope)).await?;
+            config.handshake_timeout = HANDSHAKE_LIMIT;
+            let dialled = Box::pin(dial(&config, make_inbox(), &self.scope)).await;
+            let session = dialled.map_err(|error| Failure {
+                error,
+                was_sent_on: redirects > 0,
+            })?;
             let owner = session.terms().owner.clone();
             if owner.is_empty() || owner == address || redirects == MAX_REDIRECTS {
                 return Ok(session);
@@ -132,15 +142,53 @@ impl Dialing {
     }
 }
 
-/// Whether trying again only helps after a person has changed something.
-fn needs_person(error: &DialError) -> bool {
-    match error {
-        DialError::Rejected { reject, .. } => matches!(
-            reject.code,
-            ErrorCode::UNAUTHORIZED | ErrorCode::FORBIDDEN | ErrorCode::UNKNOWN_APP
-        ),
-        DialError::Impostor { .. } | DialError::Protocol { .. } => true,
-        DialError::Connect { .. } | DialError::Timeout { .. } => false,
+/// Why there is no session.
+#[derive(Debug)]
+struct Failure {
+    error: DialError,
+    /// Whether another server had named this one as the owner.
+    was_sent_on: bool,
+}
+
+/// What stands in the way, the more hopeful the later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Hindrance {
+    /// Trying again only helps after a person has changed something.
+    NeedsPerson,
+    /// Nobody answers.
+    Absent,
+    /// A server is there, but nobody owns the application at the moment.
+    BetweenOwners,
+}
+
+impl Hindrance {
+    fn of(Failure { error, was_sent_on }: &Failure) -> Self {
+        match error {
+            DialError::Rejected { reject, .. } if reject.code == ErrorCode::OVERLOADED => {
+                Self::BetweenOwners
+            }
+            DialError::Rejected { reject, .. }
+                if matches!(
+                    reject.code,
+                    ErrorCode::UNAUTHORIZED | ErrorCode::FORBIDDEN | ErrorCode::UNKNOWN_APP
+                ) =>
+            {
+                Self::NeedsPerson
+            }
+            DialError::Impostor { .. } | DialError::Protocol { .. } => Self::NeedsPerson,
+            _ if *was_sent_on => Self::BetweenOwners,
+            DialError::Rejected { .. } | DialError::Connect { .. } | DialError::Timeout { .. } => {
+                Self::Absent
+            }
+        }
+    }
+
+    fn backoff(self) -> Backoff {
+        match self {
+            Self::NeedsPerson => REFUSED_BACKOFF,
+            Self::Absent => BACKOFF,
+            Self::BetweenOwners => OWNER_BACKOFF,
+        }
     }
 }
 

@@ -6,12 +6,13 @@ use powerjob_common::actor::{Port, Refused};
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::node::{GetActors, UnwatchTap, WatchTap};
 use powerjob_protocol::wire::server_to_worker::{
-    KillAnswers, KillInstances, RunAnswer, RunAnswers, RunInstances, RunVerdict, StopAnswers,
-    StopInstance, StopInstances,
+    KillAnswers, KillInstances, OwnerMoved, RunAnswer, RunAnswers, RunInstances, RunVerdict,
+    StopAnswers, StopInstance, StopInstances,
 };
 use powerjob_session::{CloseCause, ErrorCode, Inbox, Incoming, Responder, Session};
 use tokio::sync::oneshot;
 
+use super::course::Course;
 use super::node::NodeDesk;
 use crate::actor::letters::{Answer, RunRequests, StopRequests};
 
@@ -21,12 +22,16 @@ pub(crate) const REQUEST_PLACES: usize = 32_768;
 /// How long a refused server waits before it asks again.
 const RETRY_AFTER_MS: u32 = 50;
 
+/// What a server hears that does not know yet that it has lost the application.
+const STALE_OWNER: &str = "another server owns the application by now";
+
 /// The receiving side of one session.
 #[derive(Debug)]
 pub(crate) struct LinkInbox {
     pub(crate) run: Port<RunRequests>,
     pub(crate) stop: Port<StopRequests>,
     pub(crate) node: NodeDesk,
+    pub(crate) course: Course,
     pub(crate) closed: Mutex<Option<oneshot::Sender<CloseCause>>>,
 }
 
@@ -36,6 +41,7 @@ impl Inbox for LinkInbox {
             RunInstances::TYPE => self.on_run(message),
             StopInstances::TYPE => self.on_stop(message),
             KillInstances::TYPE => self.on_kill(message),
+            OwnerMoved::TYPE => self.on_owner_moved(message),
             GetActors::TYPE => self.node.on_get_actors(message),
             WatchTap::TYPE => self.node.on_watch(session, message),
             UnwatchTap::TYPE => self.node.on_unwatch(message),
@@ -61,6 +67,9 @@ impl LinkInbox {
         let Some((RunInstances { items }, Some(responder))) = message.open::<RunInstances>() else {
             return;
         };
+        if self.are_stale(items.iter().map(|item| item.epoch)) {
+            return responder.error(ErrorCode::FORBIDDEN, STALE_OWNER, 0);
+        }
         if self.run.depth() + items.len() > REQUEST_PLACES {
             let refuse =
                 |item: &powerjob_protocol::wire::server_to_worker::RunInstance| RunAnswer {
@@ -111,6 +120,9 @@ impl LinkInbox {
         responder: Responder,
         send: impl FnOnce(Responder, StopAnswers) + Send + 'static,
     ) {
+        if self.are_stale(items.iter().map(|item| item.epoch)) {
+            return responder.error(ErrorCode::FORBIDDEN, STALE_OWNER, 0);
+        }
         if self.stop.depth() + items.len() > REQUEST_PLACES {
             responder.error(ErrorCode::OVERLOADED, "the worker is busy", RETRY_AFTER_MS);
             return;
@@ -120,6 +132,18 @@ impl LinkInbox {
             at_once,
             answer: Some(Answer::new(move |answers| send(responder, answers))),
         }));
+    }
+
+    fn on_owner_moved(&self, message: Incoming) {
+        if let Some((OwnerMoved { owner, epoch }, _)) = message.open::<OwnerMoved>() {
+            tracing::info!(owner, "the application has moved to another server");
+            self.course.moved_to(owner, epoch);
+        }
+    }
+
+    /// Whether another server owns the application by now than the one these commands are from.
+    fn are_stale(&self, mut epochs: impl Iterator<Item = i64>) -> bool {
+        epochs.any(|epoch| !self.course.is_present(epoch))
     }
 
     /// A refused letter drops its responder, which tells the server.

@@ -36,6 +36,7 @@ fn server(raw: &mut RawConfig) -> Option<ServerSettings> {
         http_bind: raw.address("server.http_bind")?,
         worker_bind: raw.address("server.worker_bind")?,
         worker_address: raw.text("server.worker_address"),
+        http_address: raw.text("server.http_address"),
         behind_https: raw.flag("server.behind_https")?,
         node: raw.text("server.node"),
         zone: raw.text("server.zone"),

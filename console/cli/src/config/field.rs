@@ -108,7 +108,17 @@ pub(crate) const FIELDS: &[Field] = &[
         "server.worker_address",
         Kind::Text,
         "",
-        "Address that is shown to people who connect workers. Not set: that of `worker_bind`.",
+        "`host:port` at which workers find this server; also shown to people who connect workers. \
+         Not set: that of `worker_bind`, or where that means every address, the one from which this \
+         machine reaches the database.",
+    ),
+    field(
+        "server.http_address",
+        Kind::Text,
+        "",
+        "`host:port` at which the other servers over the same database reach this one, without TLS. \
+         Not set: that of `http_bind`, or where that means every address, the one from which this \
+         machine reaches the database.",
     ),
     field(
         "server.behind_https",

@@ -39,6 +39,7 @@ pub(crate) struct ServerSettings {
     pub(crate) http_bind: SocketAddr,
     pub(crate) worker_bind: SocketAddr,
     pub(crate) worker_address: Option<String>,
+    pub(crate) http_address: Option<String>,
     pub(crate) behind_https: bool,
     pub(crate) node: Option<String>,
     pub(crate) zone: Option<String>,

@@ -5,6 +5,7 @@ pub(crate) mod agent;
 mod demo;
 mod machine;
 pub(crate) mod migrate;
+mod notify;
 pub(crate) mod server;
 pub(crate) mod standalone;
 mod telemetry;

@@ -9,6 +9,7 @@ use powerjob_server::service::accounts::ADMINISTRATOR;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::notify::{self, Progress};
 use super::{asked_to_end, chain, machine, telemetry};
 use crate::command::config::ConfigArgs;
 use crate::command::server::ServerCommand;
@@ -59,10 +60,12 @@ pub(crate) fn run(args: ServerArgs, output: &Output) -> Result<Outcome, Failure>
     super::block_on(async {
         let mut server = RunningServer::start(server_config(config.server)).await?;
         server.introduce(output);
+        notify::tell(Progress::Ready);
         tokio::select! {
             ended = server.ended() => return ended.map(|()| Outcome::Done),
             asked = asked_to_end() => asked?,
         }
+        notify::tell(Progress::Stopping);
         server.stop().await?;
         Ok(Outcome::Done)
     })
@@ -171,6 +174,7 @@ pub(super) fn server_config(settings: ServerSettings) -> ServerConfig {
         http_bind: Some(settings.http_bind.to_string()),
         worker_bind: settings.worker_bind.to_string(),
         worker_address: settings.worker_address,
+        http_address: settings.http_address,
         behind_https: settings.behind_https,
         node: settings.node.unwrap_or_else(machine::node_name),
         zone: Some(settings.zone.unwrap_or_else(machine::zone)),

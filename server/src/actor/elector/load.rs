@@ -26,15 +26,19 @@ type Definitions = HashMap<(JobId, i64), Arc<JobDefinition>>;
 pub(super) enum LoadError {
     #[error(transparent)]
     Store(#[from] crate::store::Error),
+    #[error("the lease ran out meanwhile")]
+    LeaseRanOut,
     #[error("an actor did not take what was loaded: {0}")]
     Refused(#[from] powerjob_common::actor::Refused),
 }
 
-/// Loads everything about an application and hands it over. Repeating it is harmless.
+/// Loads everything about an application and hands it over. Repeating it is harmless. That it is ours
+/// was read when the ownership table had this generation.
 pub(super) async fn load_app(
     parts: &ElectorParts,
     app_id: AppId,
     epoch: i64,
+    generation: u64,
 ) -> Result<(), LoadError> {
     // First of all: workers that were taken off line must not be given what is loaded next.
     let orders = parts.store.worker_orders(app_id).await?;
@@ -51,6 +55,9 @@ pub(super) async fn load_app(
         by_id.insert(job.id, job);
     }
     let busy = load_instances(parts, app_id, epoch, &mut by_id).await?;
+    if parts.ownership.generation() != generation {
+        return Err(LoadError::LeaseRanOut);
+    }
     parts.ownership.enter(app_id, epoch);
     let now = parts.clock.now();
     let jobs = by_id

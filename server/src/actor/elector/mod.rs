@@ -1,15 +1,21 @@
 //! `server/elector`: which applications are ours, and whether this server may act at all.
 //!
-//! * **Owns** the ownership table. The lease itself is renewed on a thread of the store, and its
-//!   renewals extend the table directly: a busy actor can not let the lease run out.
-//! * **Hears** from `service` (`ClaimApps`), its own clock and the lease.
-//! * **Tells** the scheduler, the instance managers and the worker registry what was loaded.
-//! * **Survives** a restart: nothing; it claims again.
+//! * **Owns** the ownership table and the view of the cluster. The lease itself is renewed on a
+//!   thread of the store, and its renewals extend the table directly: a busy actor can not let the
+//!   lease run out.
+//! * **Hears** from `service` (`ClaimApps`), the shutdown (`LeaveCluster`), its own clock and the
+//!   lease.
+//! * **Tells** the scheduler, the instance managers and the worker registry what was loaded and what
+//!   has left; workers, where their application went.
+//! * **Survives** a restart: nothing; it looks again.
 //! * **Dies**: the process ends, and the lease runs out.
 
+mod leave;
 mod load;
+mod outlook;
+mod reconciler;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -17,23 +23,23 @@ use powerjob_common::actor::{Letter, Mail, Port, Reply};
 use powerjob_common::id::AppId;
 use powerjob_common::time::Clock;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
-use self::load::load_app;
+pub(crate) use self::leave::Leaving;
+use self::reconciler::{Hint, Reconciler};
 use crate::actor::instance_manager::AdoptRuns;
 use crate::actor::scheduler::{AwaitPlanning, ScheduleApp};
 use crate::actor::worker_registry::ApplyWorkerOrders;
-use crate::live::{JobTable, Ownership};
-use crate::store::lease::{Assignment, LeaseWatch, Renewal, ServerLease};
+use crate::live::{Cluster, JobTable, Ownership};
+use crate::store::assignment::{Announcement, LeaseRow};
+use crate::store::lease::{LeaseWatch, Renewal, ServerLease};
 use crate::store::{Error, Store};
 
-/// Applications without an owner are looked for so often; a new one is claimed at once by a hint.
-const CLAIM_INTERVAL: Duration = Duration::from_secs(1);
-/// The first planning after a long outage of many jobs may take so long; then it is asked again.
-const PLANNING_LIMIT: Duration = Duration::from_secs(60);
+/// Hints that may wait for the end of a step.
+const HINTS: usize = 1_024;
 
-/// Claims every application without a living owner; sent by `service` after it made one. Answered
-/// when what was claimed is loaded and can be used. Repeating it is harmless.
+/// Takes new applications; sent by `service` after it made one. Answered when what was taken is
+/// loaded and can be used. Repeating it is harmless.
 #[derive(Debug, Serialize)]
 pub struct ClaimApps {
     /// The applications that are ours then.
@@ -41,8 +47,21 @@ pub struct ClaimApps {
     pub reply: Reply<Vec<AppId>>,
 }
 
+/// Gives all applications to the other servers; sent by the shutdown. Answered when nothing is left
+/// that another server could have.
+#[derive(Debug, Serialize)]
+pub(crate) struct LeaveCluster {
+    #[serde(skip)]
+    pub(crate) reply: Reply<()>,
+}
+
 impl Letter for ClaimApps {
     const NAME: &'static str = "ClaimApps";
+}
+
+impl Letter for LeaveCluster {
+    const NAME: &'static str = "LeaveCluster";
+    const LIFE_CYCLE: bool = true;
 }
 
 /// What the elector needs.
@@ -51,22 +70,28 @@ pub(crate) struct ElectorParts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Store,
     pub(crate) lease: Arc<ServerLease>,
+    pub(crate) lease_renewal: Duration,
+    pub(crate) lease_ttl: Duration,
+    /// Told when the servers or what they own have changed.
+    pub(crate) news: Arc<Notify>,
+    /// What the others know of this server.
+    pub(crate) announcement: Announcement,
     pub(crate) ownership: Ownership,
+    pub(crate) cluster: Cluster,
     pub(crate) jobs: JobTable,
     pub(crate) zone: chrono_tz::Tz,
     pub(crate) order_workers: Port<ApplyWorkerOrders>,
     pub(crate) adopt: Vec<Port<AdoptRuns>>,
     pub(crate) schedule: Port<ScheduleApp>,
     pub(crate) planned: Port<AwaitPlanning>,
+    pub(crate) leaving: Leaving,
 }
 
 /// See the head of the file.
 #[derive(Debug)]
 pub(crate) struct Elector {
     parts: ElectorParts,
-    is_claiming: bool,
-    is_settling: bool,
-    waiting: Vec<Reply<Vec<AppId>>>,
+    hints: Option<mpsc::Sender<Hint>>,
 }
 
 /// Extends the ownership with every renewal; a lost lease ends the process.
@@ -75,13 +100,18 @@ pub(crate) struct LeaseHolder {
     pub(crate) ownership: Ownership,
     /// How long a renewal counts: time to live less a margin.
     pub(crate) counts_for: Duration,
+    /// Whether others may have taken what was ours while the lease had run out.
+    pub(crate) is_shared: bool,
+    pub(crate) lease_ttl: Duration,
+    pub(crate) news: Arc<Notify>,
+    pub(crate) known: Mutex<Vec<LeaseRow>>,
     pub(crate) fatal: mpsc::Sender<String>,
 }
 
 impl LeaseWatch for LeaseHolder {
     fn renewed(&self, result: Result<Renewal, Error>) {
         match result {
-            Ok(renewal) => self.ownership.extend(renewal.sent_at + self.counts_for),
+            Ok(renewal) => self.renew(renewal),
             Err(Error::Fenced) => {
                 self.ownership.end();
                 // Full: somebody else has ended the process already.
@@ -92,84 +122,60 @@ impl LeaseWatch for LeaseHolder {
             Err(error) => tracing::warn!(%error, "the lease was not renewed"),
         }
     }
+
+    fn seen(&self, servers: Vec<LeaseRow>) {
+        let late_ms = late_ms(self.lease_ttl);
+        let servers = servers.into_iter();
+        let servers: Vec<_> = servers.map(|it| without_time(it, late_ms)).collect();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != servers {
+            *known = servers;
+            self.news.notify_one();
+        }
+    }
+}
+
+/// A lease with so little left, or less, should have been renewed several times meanwhile.
+fn late_ms(lease_ttl: Duration) -> i64 {
+    i64::try_from(lease_ttl.as_millis() * 2 / 5).unwrap_or(i64::MAX)
+}
+
+/// The life that is left is different each time; what matters is whether it is late, or dead.
+fn without_time(server: LeaseRow, late_ms: i64) -> LeaseRow {
+    let lives_for_ms = match server.lives_for_ms {
+        ..=0 => 0,
+        left if left <= late_ms => 1,
+        _ => i64::MAX,
+    };
+    LeaseRow {
+        lives_for_ms,
+        ..server
+    }
+}
+
+impl LeaseHolder {
+    fn renew(&self, renewal: Renewal) {
+        if self.is_shared && !self.ownership.may_act() {
+            tracing::warn!("the lease had run out: what belongs to this server is read anew");
+            self.ownership.forget_all();
+            self.news.notify_one();
+        }
+        self.ownership.extend(renewal.sent_at + self.counts_for);
+    }
 }
 
 impl Elector {
     pub(crate) fn new(parts: ElectorParts) -> Self {
-        Self {
-            parts,
-            is_claiming: false,
-            is_settling: false,
-            waiting: Vec::new(),
-        }
+        Self { parts, hints: None }
     }
 
-    /// Claims and loads; one at a time. Those who ask meanwhile are answered by the next one.
-    fn claim(&mut self, ctx: &mut Context<Self>) {
-        if self.is_claiming {
-            return;
-        }
-        self.is_claiming = true;
-        let asked = std::mem::take(&mut self.waiting);
-        let work = claim_and_load(self.parts.clone());
-        ctx.spawn(work.into_actor(self).map(move |is_loaded, actor, ctx| {
-            actor.is_claiming = false;
-            if is_loaded {
-                actor.settle(ctx);
-            }
-            let apps = actor.parts.ownership.apps();
-            for reply in asked {
-                reply.send(apps.clone());
-            }
-            if !actor.waiting.is_empty() {
-                actor.claim(ctx);
-            }
-        }));
-    }
-
-    /// This server is ready as soon as the scheduler has planned what was missed. A failure is
-    /// mended by the next claim.
-    fn settle(&mut self, ctx: &mut Context<Self>) {
-        if self.is_settling || self.parts.ownership.is_settled() {
-            return;
-        }
-        self.is_settling = true;
-        let planned = self.parts.planned.clone();
-        let ownership = self.parts.ownership.clone();
-        let work = async move {
-            let asked = planned.ask(PLANNING_LIMIT, |reply| AwaitPlanning { reply });
-            match asked.await {
-                Ok(()) => ownership.settle(),
-                Err(error) => tracing::warn!(%error, "the missed triggers are not planned yet"),
-            }
-        };
-        ctx.spawn(
-            work.into_actor(self)
-                .map(|(), actor, _| actor.is_settling = false),
-        );
-    }
-}
-
-/// Whether everything that was free is ours and loaded.
-async fn claim_and_load(parts: ElectorParts) -> bool {
-    let claimed = match parts.lease.claim_apps().await {
-        Ok(claimed) => claimed,
-        Err(error) => {
-            tracing::warn!(%error, "applications could not be claimed");
-            return false;
-        }
-    };
-    for Assignment { app_id, epoch } in claimed {
-        // An application that cannot be loaded stays ours and idle: try again until it works.
-        while let Err(error) = load_app(&parts, app_id, epoch).await {
-            tracing::error!(%app_id, %error, "an application could not be loaded");
-            if !parts.ownership.may_act() {
-                return false;
-            }
-            tokio::time::sleep(CLAIM_INTERVAL).await;
+    fn hint(&self, hint: Hint) {
+        let Some(hints) = &self.hints else { return };
+        // The reply in it tells the sender.
+        if let Err(error) = hints.try_send(hint) {
+            tracing::error!(%error, "the elector is behind");
         }
     }
-    true
 }
 
 impl Actor for Elector {
@@ -177,17 +183,27 @@ impl Actor for Elector {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(0); // the port counts
-        self.claim(ctx);
-        ctx.run_interval(CLAIM_INTERVAL, |actor, ctx| actor.claim(ctx));
+        let (sender, receiver) = mpsc::channel(HINTS);
+        self.hints = Some(sender);
+        let reconciler = Reconciler::new(self.parts.clone(), receiver);
+        ctx.spawn(reconciler.run().into_actor(self));
     }
 }
 
 impl Handler<Mail<ClaimApps>> for Elector {
     type Result = ();
 
-    fn handle(&mut self, mail: Mail<ClaimApps>, ctx: &mut Self::Context) {
+    fn handle(&mut self, mail: Mail<ClaimApps>, _ctx: &mut Self::Context) {
         let (ClaimApps { reply }, _ticket) = mail.open();
-        self.waiting.push(reply);
-        self.claim(ctx);
+        self.hint(Hint::Claim(reply));
+    }
+}
+
+impl Handler<Mail<LeaveCluster>> for Elector {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<LeaveCluster>, _ctx: &mut Self::Context) {
+        let (LeaveCluster { reply }, _ticket) = mail.open();
+        self.hint(Hint::Leave(reply));
     }
 }

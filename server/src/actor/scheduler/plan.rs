@@ -179,6 +179,9 @@ impl Scheduler {
             instances,
             ..
         } = pending;
+        if self.parts.ownership.epoch(job.app_id) != Some(epoch) {
+            return; // stored, and found by whoever loads the application
+        }
         let was_passed_over = instances.is_empty();
         for instance in instances {
             let shard = shard_of(instance.instance_id, adopted.len());

@@ -11,6 +11,7 @@ use super::build::{app, insert, instance, write};
 use super::writer::lease_request;
 use crate::domain::instance::Instance;
 use crate::store::Error;
+use crate::store::assignment::LeaseRow;
 use crate::store::lease::{Assignment, LeaseWatch, Renewal};
 use crate::store::sql::date_text;
 use crate::store::write::WriteOutcome;
@@ -172,6 +173,11 @@ struct Report(mpsc::UnboundedSender<Result<Renewal, Error>>);
 impl LeaseWatch for Report {
     fn renewed(&self, result: Result<Renewal, Error>) {
         self.0.send(result).ok();
+    }
+
+    fn seen(&self, servers: Vec<LeaseRow>) {
+        assert_eq!(servers.len(), 1);
+        assert!(servers[0].is_alive());
     }
 }
 

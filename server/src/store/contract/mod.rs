@@ -6,6 +6,7 @@
 mod account;
 mod adoption;
 mod app;
+mod assignment;
 mod build;
 mod instance;
 mod job;
@@ -199,6 +200,13 @@ macro_rules! contract {
         a_released_lease_fences_what_is_still_written
         the_keeper_reports_renewals_and_the_loss
         a_server_is_known_with_its_applications
+    }
+    assignment {
+        what_nobody_has_is_taken_and_nothing_else
+        what_is_handed_over_can_not_be_written_any_more
+        nothing_is_handed_to_a_server_that_is_gone
+        without_a_lease_nothing_is_taken_or_given
+        servers_see_what_others_say_of_themselves
     }
     job {
         a_job_comes_back_as_it_was_saved

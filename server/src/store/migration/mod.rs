@@ -1,6 +1,7 @@
 //! The schema and its steps. Steps are only ever added, never changed.
 
 mod adoption;
+mod cluster;
 mod own;
 mod reference;
 mod table;
@@ -249,6 +250,7 @@ impl MigratorTraitSelf for Schema {
             self.step("20261121_job_policies", Change::JobPolicies),
             self.step("20261121_schedule_kind", Change::ScheduleKind),
             self.step("20261121_worker_choice", Change::WorkerChoice),
+            self.step("20261121_cluster", Change::Cluster),
         ]
     }
 
@@ -265,6 +267,7 @@ enum Change {
     JobPolicies,
     ScheduleKind,
     WorkerChoice,
+    Cluster,
 }
 
 struct Step {
@@ -289,6 +292,7 @@ impl MigrationTrait for Step {
             Change::JobPolicies => own::add_job_policies(manager, &self.names).await,
             Change::ScheduleKind => own::add_schedule_kind(manager, &self.names).await,
             Change::WorkerChoice => worker_choice::create(manager, &self.names).await,
+            Change::Cluster => cluster::create(manager, &self.names).await,
         }
     }
 }

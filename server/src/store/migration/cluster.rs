@@ -1,0 +1,16 @@
+//! What servers tell each other through their leases.
+
+use sea_orm_migration::prelude::*;
+
+use super::Names;
+use super::table::{Kind, add_columns};
+
+const LEASE_COLUMNS: &[(&str, Kind)] = &[
+    ("http_address", Kind::Name),
+    ("is_leaving", Kind::Long),
+    ("changes", Kind::Long),
+];
+
+pub(super) async fn create(manager: &SchemaManager<'_>, names: &Names) -> Result<(), DbErr> {
+    add_columns(manager, names, "pj_server_lease", LEASE_COLUMNS).await
+}
