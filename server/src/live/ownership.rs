@@ -102,6 +102,11 @@ impl Ownership {
         self.apps.contains_key(&app_id)
     }
 
+    /// Whether an application is in the table with this epoch, whatever the lease.
+    pub(crate) fn is_loaded(&self, app_id: AppId, epoch: i64) -> bool {
+        self.apps.get(&app_id).is_some_and(|known| *known == epoch)
+    }
+
     /// The lease had run out: what is ours must be read anew.
     pub(crate) fn forget_all(&self) {
         self.generation.fetch_add(1, Relaxed);

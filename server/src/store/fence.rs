@@ -5,6 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use powerjob_common::id::AppId;
 
+use super::Error;
+use super::sql::Sql;
+
 /// The fencing tokens of this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fence {
@@ -16,6 +19,25 @@ pub(super) struct Fence {
 /// The present fence; `None` before the first lease: then nothing is checked.
 #[derive(Debug, Default)]
 pub(super) struct FenceCell(RwLock<Option<Arc<Fence>>>);
+
+/// Locks the assignment of an application until the end of the transaction, so that nobody takes the
+/// application over meanwhile.
+///
+/// # Errors
+/// [`Error::Fenced`] when this server does not own it (any more).
+pub(super) async fn hold(sql: &Sql, fence: Option<&Fence>, app_id: AppId) -> Result<(), Error> {
+    let Some(fence) = fence else { return Ok(()) };
+    let epoch = *fence.apps.get(&app_id).ok_or(Error::Fenced)?;
+    let text = "select epoch from {pj_app_assignment} where app_id = ? and shard = 0 \
+        and node_id = ? and server_epoch = ? and epoch = ? {for_update}";
+    let values = vec![
+        app_id.0.into(),
+        fence.node_id.as_str().into(),
+        fence.server_epoch.into(),
+        epoch.into(),
+    ];
+    sql.row(text, values).await?.ok_or(Error::Fenced).map(drop)
+}
 
 impl FenceCell {
     pub(super) fn get(&self) -> Option<Arc<Fence>> {

@@ -219,7 +219,7 @@ async fn who_may_not_is_refused_before_anything_is_handed_on() {
 #[actix_web::test]
 async fn a_proof_that_is_not_of_the_cluster_lets_nobody_in() {
     let (asked, _owner, app, _job) = two_servers().await;
-    let path = format!("/v1/apps/{app}");
+    let path = format!("/v1/apps/{app}/jobs");
     let handed = Handed {
         method: "GET",
         path: &path,

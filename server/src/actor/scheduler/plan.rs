@@ -179,8 +179,8 @@ impl Scheduler {
             instances,
             ..
         } = pending;
-        if self.parts.ownership.epoch(job.app_id) != Some(epoch) {
-            return; // stored, and found by whoever loads the application
+        if !self.parts.ownership.is_loaded(job.app_id, epoch) {
+            return None; // stored, and found by whoever loads the application
         }
         let was_passed_over = instances.is_empty();
         for instance in instances {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use powerjob_common::id::AppId;
+use powerjob_common::status::SwitchableStatus;
 
 use super::Fixture;
-use super::build::{app, insert, instance, write};
+use super::build::{app, insert, instance, job, write};
 use super::writer::lease_request;
 use crate::store::Error;
 use crate::store::assignment::{Announcement, AppOwner, Holder};
+use crate::store::job::{JobSave, JobSwitch};
 use crate::store::lease::{Assignment, ServerLease};
 use crate::store::write::WriteOutcome;
 
@@ -97,6 +99,40 @@ pub(super) async fn what_is_handed_over_can_not_be_written_any_more(fixture: Fix
         .number("select count(*) from {app_info} where current_server = '10.0.0.2:10010'")
         .await;
     assert_eq!(address, 1);
+}
+
+pub(super) async fn jobs_of_an_application_that_has_left_are_not_saved(fixture: Fixture) {
+    let lease = lease(&fixture).await;
+    let other = other_server(&fixture, FOR_EVER_MS).await;
+    let store = &fixture.store;
+    let app_id = app(store, "app").await.id;
+    lease.take_apps(vec![app_id]).await.unwrap();
+    let saved = store.create_job(job(app_id, "one"), None).await.unwrap();
+    let switch = JobSwitch {
+        id: saved.id,
+        status: SwitchableStatus::Disable,
+        next_trigger_at: None,
+        author: None,
+        cancel_after: None,
+    };
+    let save = JobSave {
+        job: saved,
+        base_revision: None,
+        author: None,
+        cancel_after: None,
+    };
+    // Behind the back of this server, as while it stood still.
+    let text = format!(
+        "update {{pj_app_assignment}} set epoch = 2, node_id = 'b', server_epoch = {} \
+         where app_id = {}",
+        other.server_epoch, app_id.0
+    );
+    fixture.execute(&text).await;
+    let created = store.create_job(job(app_id, "two"), None).await;
+    assert_eq!(created.err(), Some(Error::Fenced));
+    assert_eq!(store.save_job(save).await.err(), Some(Error::Fenced));
+    assert_eq!(store.switch_job(switch).await.err(), Some(Error::Fenced));
+    assert_eq!(fixture.number("select count(*) from {job_info}").await, 1);
 }
 
 pub(super) async fn nothing_is_handed_to_a_server_that_is_gone(fixture: Fixture) {

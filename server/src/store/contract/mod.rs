@@ -204,6 +204,7 @@ macro_rules! contract {
     assignment {
         what_nobody_has_is_taken_and_nothing_else
         what_is_handed_over_can_not_be_written_any_more
+        jobs_of_an_application_that_has_left_are_not_saved
         nothing_is_handed_to_a_server_that_is_gone
         without_a_lease_nothing_is_taken_or_given
         servers_see_what_others_say_of_themselves

@@ -12,6 +12,7 @@ use powerjob_common::time::UnixMillis;
 use sea_orm::Value;
 
 use super::dialect::id_list;
+use super::fence;
 use super::sql::{Columns, Sql, date_text};
 use super::{Error, Store};
 use crate::domain::job::JobDefinition;
@@ -160,7 +161,8 @@ impl Store {
     /// line of history.
     ///
     /// # Errors
-    /// [`Error::NotFound`] without the application, [`Error::Invalid`] for unfit values.
+    /// [`Error::NotFound`] without the application, [`Error::Invalid`] for unfit values,
+    /// [`Error::Fenced`] when another server owns the application by now.
     pub async fn create_job(
         &self,
         job: JobDefinition,
@@ -174,8 +176,12 @@ impl Store {
             modified_at: now,
             ..job
         };
-        self.write(async move |sql: Sql| insert(&sql, job, author).await)
-            .await
+        let fence = self.inner.fence.get();
+        self.write(async move |sql: Sql| {
+            fence::hold(&sql, fence.as_deref(), job.app_id).await?;
+            insert(&sql, job, author).await
+        })
+        .await
     }
 
     /// Replaces the definition, raises the revision, keeps the history, calls off occurrences made
@@ -183,12 +189,15 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Conflict`] `revision` when the base is not the present revision,
-    /// [`Error::NotFound`] when the job is unknown or deleted.
+    /// [`Error::NotFound`] when the job is unknown or deleted, [`Error::Fenced`] when another server
+    /// owns its application by now.
     pub async fn save_job(&self, save: JobSave) -> Result<JobSaved, Error> {
         row::check(&save.job)?;
         let now = self.now();
+        let fence = self.inner.fence.get();
         self.write(async move |sql: Sql| {
             let present = load_undeleted(&sql, save.job.id).await?;
+            fence::hold(&sql, fence.as_deref(), present.app_id).await?;
             if let Some(base) = save.base_revision.filter(|base| *base != present.revision) {
                 return Err(revision_conflict(base, present.revision));
             }
@@ -208,11 +217,14 @@ impl Store {
     /// revision.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when the job is unknown or deleted.
+    /// [`Error::NotFound`] when the job is unknown or deleted, [`Error::Fenced`] when another server
+    /// owns its application by now.
     pub async fn switch_job(&self, switch: JobSwitch) -> Result<JobSaved, Error> {
         let now = self.now();
+        let fence = self.inner.fence.get();
         self.write(async move |sql: Sql| {
             let present = load_undeleted(&sql, switch.id).await?;
+            fence::hold(&sql, fence.as_deref(), present.app_id).await?;
             let job = JobDefinition {
                 revision: present.revision + 1,
                 status: switch.status,
