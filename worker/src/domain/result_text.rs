@@ -55,7 +55,9 @@ impl HeadTail {
     }
 
     fn cut_tail(&mut self) {
-        let surplus = self.tail.len().saturating_sub(self.tail_limit);
+        // What the head could not use, because a character would have been cut, is the tail's.
+        let room = self.head_limit + self.tail_limit - self.head.len();
+        let surplus = self.tail.len().saturating_sub(room);
         let cut = ceil_boundary(&self.tail, surplus);
         self.omitted_bytes += cut;
         self.tail.drain(..cut);
@@ -117,6 +119,14 @@ mod tests {
         assert!(text.starts_with("line 0\nline 1\n"), "{text}");
         assert!(text.ends_with("line 999\n"), "{text}");
         assert!(text.len() <= 148, "{}", text.len());
+    }
+
+    #[test]
+    fn a_text_that_fits_is_whole_even_if_a_character_stands_across_the_head() {
+        let mut buffer = HeadTail::new(MARKER_BYTES + 16);
+        let text = "abc\u{10000}123456789";
+        buffer.push(text);
+        assert_eq!(buffer.into_text(), text);
     }
 
     proptest! {
