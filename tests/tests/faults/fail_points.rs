@@ -83,6 +83,9 @@ async fn survives(at: At, point: &str) {
     }
     api.until_workers(&app, 1).await;
     witness.check(&api, &accepted, &["SUCCEED"]).await;
+    // A worker that lives keeps its lines until the server has them.
+    let least = usize::from(at == At::Server);
+    witness.check_logs(&api, &accepted, least).await;
 }
 
 macro_rules! fail_points {
@@ -103,6 +106,8 @@ fail_points! {
     server_dies_after_it_sent_a_run: Server "dispatch::after_send";
     server_dies_before_it_answers_a_report: Server "report::before_answer";
     server_dies_after_it_answered_a_report: Server "report::after_answer";
+    server_dies_before_a_log_is_durable: Server "logs::before_sync";
+    server_dies_after_a_log_is_durable: Server "logs::after_sync";
     worker_dies_before_it_reports: Worker "worker::before_report";
     worker_dies_after_it_reported: Worker "worker::after_report";
     worker_dies_before_its_spool_is_durable: Worker "worker::before_spool_sync";

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use powerjob_tests::eventually::eventually;
 use powerjob_tests::process::Api;
 use serde_json::{Value, json};
 
@@ -54,6 +55,31 @@ impl Witness {
             }
         }
         accepted
+    }
+
+    /// Checks that the log of the last attempt of each run has what its script wrote: `least` times
+    /// at least, and never twice.
+    pub(crate) async fn check_logs(&self, api: &Api, accepted: &[String], least: usize) {
+        for instance in accepted {
+            let ended = api.until_ended(instance, END_LIMIT).await;
+            let attempt = &ended["attempt"];
+            let count = async || -> Option<usize> {
+                let path = format!("/v1/instances/{instance}/log?limit=5000");
+                let page = api.call("GET", &path, &Value::Null).await.ok()?;
+                let lines = page["lines"].as_array()?;
+                let is_it = |line: &&Value| line["text"] == "done" && line["attempt"] == *attempt;
+                Some(lines.iter().filter(is_it).count())
+            };
+            let what = format!("the log of {instance} is there");
+            eventually(&what, END_LIMIT, || async {
+                count().await.filter(|count| *count >= least).map(|_| ())
+            })
+            .await;
+            assert!(
+                count().await.is_some_and(|count| count <= 1),
+                "the log of {instance} says it twice"
+            );
+        }
     }
 
     /// Waits for the end of all runs and checks what must always hold.
