@@ -164,7 +164,7 @@ pub struct RunInput {
     #[serde(default)]
     pub delay_ms: u64,
     /// Start it then instead, epoch milliseconds; up to 366 days ahead.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
 }
 
