@@ -5,4 +5,5 @@ mod bad_input;
 mod fail_points;
 mod lost_workers;
 mod random_kills;
+mod several_servers;
 mod witness;
