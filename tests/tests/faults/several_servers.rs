@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use powerjob_databases::{DATABASE, DatabaseServer, Durability, Kind};
+use powerjob_tests::bench::clock::wall_us;
 use powerjob_tests::checker::{Outage, Row, late_faults, read_rows_of, trigger_faults};
 use powerjob_tests::eventually::eventually;
 use powerjob_tests::process::{Api, Cluster, Process};
@@ -174,8 +175,7 @@ impl Stage {
 }
 
 fn now_ms() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    i64::try_from(now.expect("after 1970").as_millis()).expect("in range")
+    wall_us() / 1_000
 }
 
 async fn let_it_tick(seconds: u64) {
