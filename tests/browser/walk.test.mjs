@@ -138,6 +138,20 @@ test("the worker is shown with load and memory", async () => {
   await page.getByTestId("worker-row").first().waitFor();
 });
 
+test("a worker is drained by a button that is in sight, and put back", async () => {
+  await page.setViewportSize({ width: 1280, height: 800 });
+  const drain = page.getByTestId("worker-DRAIN");
+  await drain.waitFor();
+  const box = await drain.boundingBox();
+  assert.ok(box !== null && box.x + box.width <= 1280, `the button is at ${JSON.stringify(box)}`);
+  await drain.click();
+  await page.getByTestId("dialog-confirm").click();
+  await page.getByTestId("worker-order").waitFor();
+  await page.getByTestId("worker-ONLINE").click();
+  await page.getByTestId("dialog-confirm").click();
+  await page.getByTestId("worker-order").waitFor({ state: "detached" });
+});
+
 test("language and theme change at once and are remembered", async () => {
   const isChinese = async () =>
     (await page.locator("html").getAttribute("lang"))?.startsWith("zh") ?? false;

@@ -84,7 +84,6 @@ export const apps = {
   "workers.search": "Name, address, tag, processor…",
   "workers.seen": "Since / last heard",
   "workers.since": "Connected since",
-  "workers.software": "Software",
   "workers.state": "State",
   "workers.tags": "Tags",
   "workers.used": "{used} of {total} used",

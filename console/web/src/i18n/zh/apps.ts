@@ -86,7 +86,6 @@ export const apps: Record<keyof typeof English, string> = {
   "workers.search": "名称、地址、标签、处理器…",
   "workers.seen": "连接于 / 最近活动",
   "workers.since": "连接于",
-  "workers.software": "软件",
   "workers.state": "状态",
   "workers.tags": "标签",
   "workers.used": "已用 {used}，共 {total}",

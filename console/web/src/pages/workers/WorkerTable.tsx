@@ -29,15 +29,14 @@ export function WorkerTable({ workers, isFull = false, onOrdered }: Props): Reac
           <tr>
             <th>{t("workers.state")}</th>
             <th>{t("workers.node")}</th>
+            {ordered !== undefined && <th />}
             <th>{t("workers.load")}</th>
             <th>{t("workers.memory")}</th>
             <th>{t("workers.disk")}</th>
             <th>{t("workers.runs")}</th>
             <th>{t("workers.tags")}</th>
-            {isFull && <th>{t("workers.software")}</th>}
             {isFull && <th>{t("workers.processors")}</th>}
             <th>{t("workers.seen")}</th>
-            {ordered !== undefined && <th />}
           </tr>
         </thead>
         <tbody>
@@ -76,7 +75,17 @@ function WorkerRow({ worker, isFull, onOrdered }: RowProps): ReactNode {
       <td className="nowrap">
         <strong>{worker.node}</strong>
         <span className="dim num"> {worker.address}</span>
+        {isFull && (
+          <div className="dim">
+            {worker.software} {worker.protocol}
+          </div>
+        )}
       </td>
+      {onOrdered !== undefined && (
+        <td className="tight">
+          <WorkerOrders worker={worker} onOrdered={onOrdered} />
+        </td>
+      )}
       <td className="tight">
         {worker.cpuLoad < 0 ? (
           <span className="dim">–</span>
@@ -109,11 +118,6 @@ function WorkerRow({ worker, isFull, onOrdered }: RowProps): ReactNode {
         <Tags tags={worker.tags} />
       </td>
       {isFull && (
-        <td className="tight">
-          {worker.software} <span className="dim">{worker.protocol}</span>
-        </td>
-      )}
-      {isFull && (
         <td className="processors nowrap">
           {worker.processors.length === 0 ? (
             <span className="dim">–</span>
@@ -140,11 +144,6 @@ function WorkerRow({ worker, isFull, onOrdered }: RowProps): ReactNode {
           <span className="num">{worker.lastSeenAt > 0 ? relative(worker.lastSeenAt, now) : "–"}</span>
         )}
       </td>
-      {onOrdered !== undefined && (
-        <td className="tight">
-          <WorkerOrders worker={worker} onOrdered={onOrdered} />
-        </td>
-      )}
     </tr>
   );
 }
