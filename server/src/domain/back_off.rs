@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use powerjob_common::id::InstanceId;
 
+use super::mix::mix;
 use super::policy::{BackOff, RetryPolicy};
 
 /// The wait after `failed` attempts (1 or more); `chance` is from 0.0 up to 1.0.
@@ -33,12 +34,8 @@ pub fn retry_wait(policy: &RetryPolicy, failed: u32, chance: f64) -> Duration {
 
 /// A number from 0.0 up to 1.0 that differs from attempt to attempt and from instance to instance.
 pub fn chance_of(id: InstanceId, attempt: u32) -> f64 {
-    // The mixing step of SplitMix64.
-    let mut mixed = id.0.cast_unsigned() ^ u64::from(attempt).rotate_left(48);
-    mixed = mixed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    let seed = id.0.cast_unsigned() ^ u64::from(attempt).rotate_left(48);
+    (mix(seed.wrapping_add(0x9E37_79B9_7F4A_7C15)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

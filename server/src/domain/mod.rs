@@ -8,6 +8,7 @@ pub mod fold;
 pub mod instance;
 pub mod job;
 pub mod missed;
+mod mix;
 pub mod overlap;
 pub mod policy;
 pub mod share_out;

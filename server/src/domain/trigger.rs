@@ -20,6 +20,7 @@ use powerjob_common::time_expression::{Lifecycle, Schedule, ScheduleWords};
 
 use super::job::JobDefinition;
 use super::missed::last_missed;
+use super::mix::mix;
 use super::policy::{Misfire, SchedulePolicy};
 
 /// What is no later than this is late, not missed: longer than a take-over by another server.
@@ -123,11 +124,7 @@ pub fn plan(
 /// The delay of an occurrence, up to `most`: spread evenly over nominal times and jobs, the same
 /// for the same whenever it is asked.
 fn jitter_ms(job_id: JobId, nominal: UnixMillis, most: u32) -> u32 {
-    let mut mixed = job_id.0.cast_unsigned().rotate_left(32) ^ nominal.0.cast_unsigned();
-    // The finalizer of splitmix64: neighbours in, unrelated numbers out.
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^= mixed >> 31;
+    let mixed = mix(job_id.0.cast_unsigned().rotate_left(32) ^ nominal.0.cast_unsigned());
     (((mixed >> 32) * (u64::from(most) + 1)) >> 32) as u32
 }
 
