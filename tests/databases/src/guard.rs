@@ -68,7 +68,7 @@ impl Guard {
             if self.shell.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
                 return Err(io::Error::other(format!("it did not start: {log}")));
             }
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(PAUSE); // its log is all that tells of its start
         }
     }
 

@@ -17,6 +17,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use guard::Guard;
+// Databases are made and dropped behind the back of any store.
 use sea_orm::{ConnectionTrait, Database, DbErr};
 
 /// Which database.

@@ -94,7 +94,7 @@ impl Stage {
         self.apps.push(app);
     }
 
-    /// The names of the owners by the database.
+    /// The names of the owners by the database: what the servers say of themselves is on trial.
     async fn owners(&self) -> Vec<String> {
         use sea_orm::{ConnectionTrait, Database, Statement};
         let db = Database::connect(self.database.url(DATABASE))
