@@ -53,6 +53,9 @@ pub struct InstanceSummary {
     pub finished_at: Option<i64>,
     /// The worker that has or had it.
     pub worker: Option<String>,
+    /// First 200 characters of the parameters of this run.
+    #[serde(default)]
+    pub params: String,
     /// First 200 characters of the result or cause.
     pub result: String,
 }

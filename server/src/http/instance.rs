@@ -63,7 +63,8 @@ struct ListInstances {
     from: Option<i64>,
     /// Meant for an earlier time than this, epoch milliseconds.
     to: Option<i64>,
-    /// Part of the job's name, in any letter case; or an instance id.
+    /// Part of the job's name, the worker, the parameters or the result, in any letter case; or an
+    /// instance id.
     query: Option<String>,
     /// Where to go on.
     cursor: Option<String>,

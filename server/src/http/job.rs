@@ -128,8 +128,8 @@ fn created(job: Job) -> HttpResponse {
     params(("jobId" = Id, Path, description = "The job")),
     responses((status = 200, description = "The job", body = Job)),
 )]
-pub(super) async fn show(state: State, ForJob(job): ForJob) -> Json<Job> {
-    Json(jobs::show(&state.services, &job))
+pub(super) async fn show(state: State, ForJob(job): ForJob) -> Result<Json<Job>, ApiError> {
+    Ok(Json(jobs::look_at(&state.services, &job).await?))
 }
 
 /// Replaces the definition of a job. With `baseRevision` a change in between is refused (409).

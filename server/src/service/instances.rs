@@ -21,8 +21,8 @@ use crate::domain::instance::{Instance, InstanceState, Trigger};
 use crate::store;
 use crate::store::app::App;
 
-/// Characters of a result in a list.
-const SHORT_RESULT: usize = 200;
+/// Characters of a result and of parameters in a list.
+const SHORT_TEXT: usize = 200;
 /// Reads for one page: with a filter that rejects nearly everything a page may be short or empty.
 const MAX_READS: usize = 20;
 
@@ -37,7 +37,7 @@ pub struct InstanceFilter {
     pub from: Option<UnixMillis>,
     /// Meant for an earlier time than this.
     pub to: Option<UnixMillis>,
-    /// Part of the job's name, or an instance id.
+    /// Part of what a list shows of job, worker, parameters or result, or an instance id.
     pub query: Option<String>,
     /// Where to go on.
     pub cursor: Option<String>,
@@ -130,7 +130,13 @@ fn widened(statuses: &[InstanceStatus]) -> Vec<InstanceStatus> {
 
 fn fits(item: &InstanceSummary, filter: &InstanceFilter) -> bool {
     let has_status = filter.statuses.is_empty() || filter.statuses.contains(&item.status);
-    let contains = |part: &String| item.job_name.to_lowercase().contains(&part.to_lowercase());
+    let contains = |part: &String| {
+        let part = part.to_lowercase();
+        let worker = item.worker.as_deref().unwrap_or_default();
+        [item.job_name.as_str(), worker, &item.params, &item.result]
+            .iter()
+            .any(|text| text.to_lowercase().contains(&part))
+    };
     has_status && filter.query.as_ref().is_none_or(contains)
 }
 
@@ -251,14 +257,13 @@ pub fn summary(instance: &Instance, job_name: &str) -> InstanceSummary {
             .tracker
             .as_ref()
             .map(|tracker| tracker.node.node_id.clone()),
-        result: state
-            .result
-            .as_deref()
-            .unwrap_or_default()
-            .chars()
-            .take(SHORT_RESULT)
-            .collect(),
+        params: shortened(instance.instance_params.as_deref()),
+        result: shortened(state.result.as_deref()),
     }
+}
+
+fn shortened(text: Option<&str>) -> String {
+    text.unwrap_or_default().chars().take(SHORT_TEXT).collect()
 }
 
 fn trigger_name(trigger: Trigger) -> &'static str {

@@ -113,6 +113,26 @@ pub async fn find(services: &Services, id: JobId) -> Result<Arc<JobDefinition>, 
     Ok(job)
 }
 
+/// A job with its next trigger as of now: the definition in memory knows that of its last save only.
+async fn as_of_now(
+    services: &Services,
+    job: &JobDefinition,
+) -> Result<JobDefinition, ServiceError> {
+    let next_trigger_at = match services.store.job(job.id).await {
+        Ok(stored) => stored.next_trigger_at,
+        Err(error) => return Err(missing(Thing::Job)(error)),
+    };
+    Ok(JobDefinition {
+        next_trigger_at,
+        ..job.clone()
+    })
+}
+
+/// One job, with its next trigger.
+pub async fn look_at(services: &Services, job: &JobDefinition) -> Result<api::Job, ServiceError> {
+    Ok(show(services, &as_of_now(services, job).await?))
+}
+
 /// The jobs of an application. Sorted in memory: applications have thousands of jobs at most.
 pub async fn list(
     services: &Services,
@@ -386,6 +406,7 @@ pub async fn copy(
 
 /// Explains why a job runs or does not run.
 pub async fn diagnose(services: &Services, job: &JobDefinition) -> Result<Diagnosis, ServiceError> {
+    let job = &as_of_now(services, job).await?;
     let open = services.store.open_counts(vec![job.id]).await?;
     let workers = services.handles.workers.of_app(job.app_id);
     let loaded: Vec<_> = workers
@@ -397,7 +418,7 @@ pub async fn diagnose(services: &Services, job: &JobDefinition) -> Result<Diagno
 }
 
 /// A job as the API shows it.
-pub fn show(services: &Services, job: &JobDefinition) -> api::Job {
+fn show(services: &Services, job: &JobDefinition) -> api::Job {
     api::Job {
         id: Id(job.id.0),
         app_id: Id(job.app_id.0),

@@ -34,6 +34,8 @@ async fn lists_are_newest_first_filtered_and_paged() {
     assert_eq!(ids("status=FAILED,SUCCEED").await, ["2", "1"]);
     assert_eq!(ids("query=TWO").await, ["2"]);
     assert_eq!(ids("query=3").await, ["3"]);
+    assert_eq!(ids("query=GIV").await, ["3", "2", "1"], "parameters");
+    assert_eq!(ids("query=done").await, ["2", "1"], "results");
     assert_eq!(ids("query=99").await, Vec::<String>::new());
     assert_eq!(
         ids(&format!("from={}", NOW.0 + 1)).await,
@@ -44,6 +46,7 @@ async fn lists_are_newest_first_filtered_and_paged() {
         .await
         .expect(200);
     assert_eq!(page["items"][0]["jobName"], "one");
+    assert_eq!(page["items"][0]["params"], "given");
     let cursor = page["nextCursor"].as_str().expect("a second page");
     assert_eq!(ids(&format!("limit=2&cursor={cursor}")).await, ["1"]);
 }

@@ -1,6 +1,9 @@
 //! Jobs and schedules.
 
+use powerjob_common::id::{AppId, JobId};
 use powerjob_common::status::InstanceStatus;
+use powerjob_common::time::UnixMillis;
+use powerjob_server::store::write::{Lane, TriggerWrite, WriteOp, WriteOutcome};
 use serde_json::{Value, json};
 
 use crate::support::{NOW, TestServer};
@@ -32,6 +35,33 @@ async fn a_job_is_shown_as_it_was_written() {
             .is_some_and(|text| text.contains("03:00"))
     );
     assert_eq!(server.get(&place).await.expect(200), created);
+}
+
+#[actix_web::test]
+async fn the_next_trigger_is_that_of_now_not_of_the_last_save() {
+    let server = TestServer::start().await;
+    let app = server.app("a").await;
+    let path = format!("/v1/apps/{app}/jobs");
+    let created = server.post(&path, nightly("nightly")).await.expect(201);
+    let first = created["nextTriggerAt"].as_i64().expect("a time");
+    let later = UnixMillis(first + 86_400_000);
+    let job = created["id"].as_str().expect("an id");
+    let moved = WriteOp::Trigger(Box::new(TriggerWrite {
+        app_id: AppId(app.parse().expect("an id")),
+        job_id: JobId(job.parse().expect("an id")),
+        job_revision: 1,
+        expect_next: Some(UnixMillis(first)),
+        next: Some(later),
+        instances: Vec::new(),
+    }));
+    let outcomes = server
+        .store
+        .writer()
+        .write(Lane::Express, vec![moved])
+        .await;
+    assert_eq!(outcomes, Ok(vec![WriteOutcome::Applied]));
+    let shown = server.get(&format!("/v1/jobs/{job}")).await.expect(200);
+    assert_eq!(shown["nextTriggerAt"], later.0);
 }
 
 #[actix_web::test]

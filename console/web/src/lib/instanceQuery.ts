@@ -50,7 +50,7 @@ export function matches(filters: Filters, run: InstanceSummary, now: number): bo
   if (typeof to === "number" && run.expectedAt > to) return false;
   if (filters.query === undefined) return true;
   const text = filters.query.toLowerCase();
-  return [run.id, run.jobName, run.worker ?? "", run.result].join(" ").toLowerCase().includes(text);
+  return [run.id, run.jobName, run.worker ?? "", run.params, run.result].join(" ").toLowerCase().includes(text);
 }
 
 /**

@@ -8,6 +8,7 @@ const PATHS = {
   runs: "M3 13V8M7 13V3M11 13V6M14 13v-3",
   workers: "M3 3h10v4H3zM3 9h10v4H3zM5 5h.01M5 11h.01",
   inspect: "M7 12a5 5 0 1 0 0-10 5 5 0 0 0 0 10zM11 11l3 3",
+  columns: "M2 3h12v10H2zM6 3v10M10 3v10",
   play: "M5 3l8 5-8 5z",
   plus: "M8 3v10M3 8h10",
   more: "M3 8h.01M8 8h.01M13 8h.01",

@@ -5,6 +5,7 @@ import type { InstanceSummary } from "../api/types";
 import type { Selection } from "../data/useSelection";
 import { useT, useWord } from "../i18n";
 import { durationOf, isOpen } from "../lib/status";
+import { type Column, type Columns, ON_DEMAND, useColumns } from "./Columns";
 import { StatusBadge } from "./Status";
 import { Duration, Time } from "./Time";
 
@@ -12,13 +13,30 @@ interface Props {
   appId: string;
   runs: InstanceSummary[];
   now: number;
+  columns: Columns;
   selection?: Selection;
   /** On the page of a job its name is known. */
   withJob?: boolean;
 }
 
+/** The columns of runs beside state, id and job; the same choice counts wherever runs are listed. */
+export function useRunColumns(): Columns {
+  const t = useT();
+  const columns: Column[] = [
+    { key: "expected", text: t("runs.expected"), from: 1300 },
+    { key: "started", text: t("runs.started"), from: 0 },
+    { key: "duration", text: t("runs.duration"), from: 0 },
+    { key: "attempt", text: t("runs.attempt"), from: 1300 },
+    { key: "worker", text: t("runs.worker"), from: 1150 },
+    { key: "trigger", text: t("runs.trigger"), from: 1400 },
+    { key: "params", text: t("form.params"), from: ON_DEMAND },
+    { key: "result", text: t("runs.result"), from: 0 },
+  ];
+  return useColumns("runs", columns);
+}
+
 /** Runs, one a row; a failed one looks failed. */
-export function InstanceTable({ appId, runs, now, selection, withJob = true }: Props): ReactNode {
+export function InstanceTable({ appId, runs, now, columns, selection, withJob = true }: Props): ReactNode {
   const t = useT();
   const word = useWord();
   return (
@@ -39,13 +57,14 @@ export function InstanceTable({ appId, runs, now, selection, withJob = true }: P
             <th>{t("runs.status")}</th>
             <th>{t("runs.id")}</th>
             {withJob && <th>{t("runs.job")}</th>}
-            <th>{t("runs.expected")}</th>
-            <th>{t("runs.started")}</th>
-            <th className="right">{t("runs.duration")}</th>
-            <th className="right">{t("runs.attempt")}</th>
-            <th>{t("runs.worker")}</th>
-            <th>{t("runs.trigger")}</th>
-            <th>{t("runs.result")}</th>
+            {columns.has("expected") && <th>{t("runs.expected")}</th>}
+            {columns.has("started") && <th>{t("runs.started")}</th>}
+            {columns.has("duration") && <th className="right">{t("runs.duration")}</th>}
+            {columns.has("attempt") && <th className="right">{t("runs.attempt")}</th>}
+            {columns.has("worker") && <th>{t("runs.worker")}</th>}
+            {columns.has("trigger") && <th>{t("runs.trigger")}</th>}
+            {columns.has("params") && <th>{t("form.params")}</th>}
+            {columns.has("result") && <th>{t("runs.result")}</th>}
           </tr>
         </thead>
         <tbody>
@@ -80,27 +99,46 @@ export function InstanceTable({ appId, runs, now, selection, withJob = true }: P
                 </Link>
               </td>
               {withJob && (
-                <td>
+                <td className="ellipsis name" title={run.jobName}>
                   <Link href={paths.job(appId, run.jobId)}>{run.jobName}</Link>
                 </td>
               )}
-              <td className="tight">
-                <Time at={run.expectedAt} />
-              </td>
-              <td className="tight">
-                <Time at={run.startedAt} />
-              </td>
-              <td className="tight right">
-                <Duration ms={durationOf(run, isOpen(run.status) ? now : (run.finishedAt ?? now))} />
-              </td>
-              <td className="tight right num">
-                {run.attempt === 0 ? <span className="dim">–</span> : run.attempt}
-              </td>
-              <td className="ellipsis">{run.worker ?? <span className="dim">–</span>}</td>
-              <td className="tight dim">{word("trigger", run.trigger)}</td>
-              <td className="ellipsis result" title={run.result}>
-                {run.result}
-              </td>
+              {columns.has("expected") && (
+                <td className="tight">
+                  <Time at={run.expectedAt} />
+                </td>
+              )}
+              {columns.has("started") && (
+                <td className="tight">
+                  <Time at={run.startedAt} />
+                </td>
+              )}
+              {columns.has("duration") && (
+                <td className="tight right">
+                  <Duration ms={durationOf(run, isOpen(run.status) ? now : (run.finishedAt ?? now))} />
+                </td>
+              )}
+              {columns.has("attempt") && (
+                <td className="tight right num">
+                  {run.attempt === 0 ? <span className="dim">–</span> : run.attempt}
+                </td>
+              )}
+              {columns.has("worker") && (
+                <td className="ellipsis worker" title={run.worker ?? undefined}>
+                  {run.worker ?? <span className="dim">–</span>}
+                </td>
+              )}
+              {columns.has("trigger") && <td className="tight dim">{word("trigger", run.trigger)}</td>}
+              {columns.has("params") && (
+                <td className="ellipsis mono" title={run.params}>
+                  {run.params}
+                </td>
+              )}
+              {columns.has("result") && (
+                <td className="ellipsis result" title={run.result}>
+                  {run.result}
+                </td>
+              )}
             </tr>
           ))}
         </tbody>

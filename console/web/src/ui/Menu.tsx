@@ -7,6 +7,8 @@ export interface MenuItem {
   danger?: boolean;
   disabled?: boolean;
   checked?: boolean;
+  /** The menu stays open: one will choose more. */
+  isSwitch?: boolean;
   onSelect: () => void;
   testId?: string;
 }
@@ -75,13 +77,13 @@ export function Menu({ label, trigger, items, className = "icon-button", testId 
           <button
             key={item.text}
             type="button"
-            role={item.checked === undefined ? "menuitem" : "menuitemradio"}
+            role={item.checked === undefined ? "menuitem" : item.isSwitch === true ? "menuitemcheckbox" : "menuitemradio"}
             aria-checked={item.checked}
             disabled={item.disabled}
             className={item.danger === true ? "danger" : ""}
             data-testid={item.testId}
             onClick={() => {
-              list.current?.hidePopover();
+              if (item.isSwitch !== true) list.current?.hidePopover();
               item.onSelect();
             }}
           >

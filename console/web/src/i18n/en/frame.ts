@@ -21,6 +21,8 @@ export const frame = {
   "connection.reconnecting.hint": "The live connection was lost; until it is back the lists are asked for every few seconds",
   "error.retryAfter": "Try again in {seconds} {seconds:second|seconds}.",
   "list.actions": "Actions",
+  "list.columns": "Columns",
+  "list.columns.reset": "What fits",
   "list.clear": "Clear selection",
   "list.clearFilters": "Clear filters",
   "list.first": "First page",

@@ -23,6 +23,8 @@ export const frame: Record<keyof typeof English, string> = {
   "connection.reconnecting.hint": "实时连接已断开；恢复之前每隔几秒轮询一次",
   "error.retryAfter": "请在 {seconds} 秒后重试。",
   "list.actions": "操作",
+  "list.columns": "列",
+  "list.columns.reset": "自动",
   "list.clear": "取消选择",
   "list.clearFilters": "清除筛选",
   "list.first": "第一页",

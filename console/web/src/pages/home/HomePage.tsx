@@ -15,7 +15,7 @@ import { RunBars } from "../../ui/RunBars";
 import { Time, useRelative } from "../../ui/Time";
 import { Empty, Spinner } from "../../ui/bits";
 import { upsertWorker } from "../workers/upsert";
-import { WorkerTable } from "../workers/WorkerTable";
+import { WorkerTable, useWorkerColumns } from "../workers/WorkerTable";
 
 const REFRESH_MS = 1500;
 const HEALTH_POLL_MS = 10_000;
@@ -120,8 +120,9 @@ export default function HomePage(): ReactNode {
 function HomeWorkers({ workers, isGuideShown }: { workers: Worker[] | undefined; isGuideShown: boolean }): ReactNode {
   const t = useT();
   const { app } = useAppContext();
+  const columns = useWorkerColumns();
   if (workers === undefined) return <Spinner />;
-  if (workers.length > 0) return <WorkerTable workers={workers} />;
+  if (workers.length > 0) return <WorkerTable workers={workers} columns={columns} />;
   return (
     <>
       <p className="dim">{t("workers.empty")}</p>

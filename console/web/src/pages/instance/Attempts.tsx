@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { Fragment, type ReactNode } from "react";
 import type { Attempt } from "../../api/types";
 import { useT } from "../../i18n";
 import { durationOf } from "../../lib/status";
@@ -22,25 +22,35 @@ export function Attempts({ attempts, now }: { attempts: Attempt[]; now: number }
               <th>{t("runs.worker")}</th>
               <th>{t("runs.started")}</th>
               <th className="right">{t("runs.duration")}</th>
-              <th>{t("runs.result")}</th>
             </tr>
           </thead>
           <tbody>
             {attempts.toReversed().map((attempt) => (
-              <tr key={attempt.number} className={attempt.status === "FAILED" ? "row-bad" : ""}>
-                <td className="tight num">{attempt.number}</td>
-                <td className="tight">
-                  <StatusBadge status={attempt.status} />
-                </td>
-                <td>{attempt.worker ?? <span className="dim">–</span>}</td>
-                <td className="tight">
-                  <Time at={attempt.timeline.startedAt} />
-                </td>
-                <td className="tight right">
-                  <Duration ms={durationOf(attempt.timeline, now)} />
-                </td>
-                <td className="wrap">{attempt.result}</td>
-              </tr>
+              <Fragment key={attempt.number}>
+                <tr className={attempt.status === "FAILED" ? "row-bad" : ""}>
+                  <td className="tight num">{attempt.number}</td>
+                  <td className="tight">
+                    <StatusBadge status={attempt.status} />
+                  </td>
+                  <td className="wrap">{attempt.worker ?? <span className="dim">–</span>}</td>
+                  <td className="tight">
+                    <Time at={attempt.timeline.startedAt} />
+                  </td>
+                  <td className="tight right">
+                    <Duration ms={durationOf(attempt.timeline, now)} />
+                  </td>
+                </tr>
+                {attempt.result !== "" && (
+                  <tr className={attempt.status === "FAILED" ? "row-bad" : ""}>
+                    <td />
+                    <td colSpan={4} className="wrap result">
+                      <span className="three-lines" title={attempt.result}>
+                        {attempt.result}
+                      </span>
+                    </td>
+                  </tr>
+                )}
+              </Fragment>
             ))}
           </tbody>
         </table>

@@ -11,7 +11,7 @@ import { useT } from "../../i18n";
 import { INSTANCE_FILTERS, instanceQuery, matches, merge } from "../../lib/instanceQuery";
 import { Button } from "../../ui/Button";
 import { ErrorBox } from "../../ui/ErrorBox";
-import { InstanceTable } from "../../ui/InstanceTable";
+import { InstanceTable, useRunColumns } from "../../ui/InstanceTable";
 import { Empty, Pager, Spinner } from "../../ui/bits";
 import { FilterBar } from "./FilterBar";
 import { InstanceBulk } from "./InstanceBulk";
@@ -55,6 +55,7 @@ export default function InstancesPage(): ReactNode {
   const app = useApp();
   const { operate } = useRights();
   const now = useNow(1000);
+  const columns = useRunColumns();
   const [filters, setFilters] = useFilters(INSTANCE_FILTERS);
   const [isPaused, setPaused] = useState(false);
   const isFirst = filters.cursor === undefined;
@@ -102,6 +103,7 @@ export default function InstancesPage(): ReactNode {
         >
           {t(isPaused ? "live.resume" : "live.pause")}
         </Button>
+        {columns.menu}
       </div>
       <FilterBar filters={filters} setFilters={setFilters} />
       {runs.error !== undefined && <ErrorBox error={runs.error} onRetry={runs.reload} />}
@@ -115,7 +117,7 @@ export default function InstancesPage(): ReactNode {
         </Empty>
       )}
       {items.length > 0 && (
-        <InstanceTable appId={app.id} runs={items} now={now} selection={selection} />
+        <InstanceTable appId={app.id} runs={items} now={now} columns={columns} selection={selection} />
       )}
       {runs.data !== undefined && items.length > 0 && (
         <Pager

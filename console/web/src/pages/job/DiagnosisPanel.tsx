@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import type { Diagnosis } from "../../api/types";
+import type { Diagnosis, Job } from "../../api/types";
 import type { Resource } from "../../data/useResource";
 import { useT } from "../../i18n";
 import { ErrorBox } from "../../ui/ErrorBox";
@@ -7,20 +7,20 @@ import { StatusMark } from "../../ui/Status";
 import { Spinner } from "../../ui/bits";
 
 /** Why is it not running? */
-export function DiagnosisPanel({ diagnosis }: { diagnosis: Resource<Diagnosis> }): ReactNode {
+export function DiagnosisPanel({ diagnosis, job }: { diagnosis: Resource<Diagnosis>; job: Job }): ReactNode {
   const t = useT();
   const { data, error, reload } = diagnosis;
   return (
     <section className="panel" data-testid="diagnosis">
-      <h2>{t("diagnosis.title")}</h2>
+      <h2>{t(data?.canRun === false ? "diagnosis.title" : "diagnosis.title.well")}</h2>
       {error !== undefined && <ErrorBox error={error} onRetry={reload} />}
       {data === undefined && error === undefined && <Spinner />}
-      {data !== undefined && <Findings data={data} />}
+      {data !== undefined && <Findings data={data} job={job} />}
     </section>
   );
 }
 
-function Findings({ data }: { data: Diagnosis }): ReactNode {
+function Findings({ data, job }: { data: Diagnosis; job: Job }): ReactNode {
   const t = useT();
   const check = (isGood: boolean, good: string, bad: string): ReactNode => (
     <p className="with-mark">
@@ -31,7 +31,14 @@ function Findings({ data }: { data: Diagnosis }): ReactNode {
   return (
     <>
       {check(data.canRun, t("diagnosis.canRun"), t("diagnosis.cannotRun"))}
-      {check(data.isScheduled, t("diagnosis.scheduled"), t("diagnosis.notScheduled"))}
+      {job.schedule.type === "API" ? (
+        <p className="with-mark dim">
+          <StatusMark status="CANCELED" />
+          {t("diagnosis.onRequest")}
+        </p>
+      ) : (
+        check(data.isScheduled, t("diagnosis.scheduled"), t("diagnosis.notScheduled"))
+      )}
       {data.reasons.length > 0 && (
         <ul className="reasons">
           {data.reasons.map((reason) => (

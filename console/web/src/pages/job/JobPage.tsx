@@ -15,7 +15,7 @@ import { isOpen } from "../../lib/status";
 import { Button, Switch } from "../../ui/Button";
 import { ErrorBox } from "../../ui/ErrorBox";
 import { Icon } from "../../ui/Icon";
-import { InstanceTable } from "../../ui/InstanceTable";
+import { InstanceTable, useRunColumns } from "../../ui/InstanceTable";
 import { RunBars } from "../../ui/RunBars";
 import { RunDialog } from "../../ui/RunDialog";
 import { useScheduleText } from "../../ui/ScheduleText";
@@ -50,6 +50,7 @@ function LoadedJob({ job, resource }: { job: Job; resource: Resource<Job> }): Re
   const t = useT();
   const app = useApp();
   const now = useNow(1000);
+  const columns = useRunColumns();
   const pollMs = useFallBackPoll();
   const runs = useResource(`runs/${job.id}`, (signal) => api.jobRuns(job.id, BARS, signal), { pollMs });
   const rows = useResource(
@@ -95,7 +96,7 @@ function LoadedJob({ job, resource }: { job: Job; resource: Resource<Job> }): Re
             <RunBars appId={app.id} runs={runs.data} slots={BARS} large now={now} />
           )}
         </section>
-        <DiagnosisPanel diagnosis={diagnosis} />
+        <DiagnosisPanel diagnosis={diagnosis} job={job} />
       </div>
       <Definition job={job} />
       <section className="panel">
@@ -104,11 +105,13 @@ function LoadedJob({ job, resource }: { job: Job; resource: Resource<Job> }): Re
           <Link href={paths.instances(app.id, `?jobId=${job.id}`)} className="small" data-testid="job-all-runs">
             {t("job.allRuns")}
           </Link>
+          <span className="grow" />
+          {columns.menu}
         </h2>
         {rows.error !== undefined && <ErrorBox error={rows.error} onRetry={rows.reload} />}
         {rows.data?.items.length === 0 && <p className="dim">{t("job.runs.none")}</p>}
         {rows.data !== undefined && rows.data.items.length > 0 && (
-          <InstanceTable appId={app.id} runs={rows.data.items} now={now} withJob={false} />
+          <InstanceTable appId={app.id} runs={rows.data.items} now={now} columns={columns} withJob={false} />
         )}
       </section>
     </>
@@ -192,7 +195,7 @@ function Head({ job, openInstances, onChanged }: HeadProps): ReactNode {
             {t("job.next")} <Time at={job.nextTriggerAt} />{" "}
             <span className="dim num">{relative(job.nextTriggerAt, now)}</span>
           </span>
-        ) : (
+        ) : job.schedule.type === "API" ? null : (
           <span className="dim">{job.enabled ? t("job.noNext") : t("job.off")}</span>
         )}
       </p>

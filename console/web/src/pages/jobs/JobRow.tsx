@@ -11,11 +11,13 @@ import { RunBars } from "../../ui/RunBars";
 import { ScheduleText } from "../../ui/ScheduleText";
 import { StatusMark } from "../../ui/Status";
 import { Time, useRelative } from "../../ui/Time";
+import type { Columns } from "../../ui/Columns";
 import { useJobActions } from "./useJobActions";
 
 interface Props {
   summary: JobSummary;
   now: number;
+  columns: Columns;
   isSelected: boolean;
   onSelect: () => void;
   rights: { write: boolean; operate: boolean };
@@ -24,7 +26,7 @@ interface Props {
   onTag: (tag: string) => void;
 }
 
-export function JobRow({ summary, now, isSelected, onSelect, rights, onRun, onChanged, onTag }: Props): ReactNode {
+export function JobRow({ summary, now, columns, isSelected, onSelect, rights, onRun, onChanged, onTag }: Props): ReactNode {
   const t = useT();
   const word = useWord();
   const relative = useRelative();
@@ -108,38 +110,48 @@ export function JobRow({ summary, now, isSelected, onSelect, rights, onRun, onCh
         )}
         {job.description !== "" && <div className="dim ellipsis">{job.description}</div>}
       </td>
-      <td className="schedule">
-        <ScheduleText schedule={job.schedule} text={job.scheduleText} />
-      </td>
-      <td className="tight">
-        <RunBars appId={app.id} runs={recentRuns} slots={10} now={now} />
-      </td>
-      <td className="tight">
-        {last === undefined ? (
-          <span className="dim">{t("jobs.never")}</span>
-        ) : (
-          <Link href={paths.instance(app.id, last.id)} className="with-mark">
-            <StatusMark status={last.status} />
-            <Time at={last.startedAt ?? last.expectedAt} />
-          </Link>
-        )}
-        {openInstances > 1 && (
-          <Link href={paths.instances(app.id, `?jobId=${job.id}&status=OPEN`)} className="open-count">
-            {t("jobs.open", { n: openInstances })}
-          </Link>
-        )}
-      </td>
-      <td className="tight">
-        <Time at={job.nextTriggerAt} />
-        {job.nextTriggerAt !== null && job.nextTriggerAt !== undefined && (
-          <span className="dim num"> {relative(job.nextTriggerAt, now)}</span>
-        )}
-      </td>
-      <td className="ellipsis dim" title={job.processor}>
-        {word("execute", job.executeType)} · {word("processor", job.processorType)}
-        {job.processorType === "BUILT_IN" && ` · ${job.processor}`}
-      </td>
-      <td className="tight num dim">{job.id}</td>
+      {columns.has("schedule") && (
+        <td className="schedule">
+          <ScheduleText schedule={job.schedule} text={job.scheduleText} />
+        </td>
+      )}
+      {columns.has("recent") && (
+        <td className="tight">
+          <RunBars appId={app.id} runs={recentRuns} slots={10} now={now} />
+        </td>
+      )}
+      {columns.has("last") && (
+        <td className="tight">
+          {last === undefined ? (
+            <span className="dim">{t("jobs.never")}</span>
+          ) : (
+            <Link href={paths.instance(app.id, last.id)} className="with-mark">
+              <StatusMark status={last.status} />
+              <Time at={last.startedAt ?? last.expectedAt} />
+            </Link>
+          )}
+          {openInstances > 1 && (
+            <Link href={paths.instances(app.id, `?jobId=${job.id}&status=OPEN`)} className="open-count">
+              {t("jobs.open", { n: openInstances })}
+            </Link>
+          )}
+        </td>
+      )}
+      {columns.has("next") && (
+        <td className="tight">
+          <Time at={job.nextTriggerAt} />
+          {job.nextTriggerAt !== null && job.nextTriggerAt !== undefined && (
+            <span className="dim num if-wide"> {relative(job.nextTriggerAt, now)}</span>
+          )}
+        </td>
+      )}
+      {columns.has("what") && (
+        <td className="ellipsis dim" title={job.processor}>
+          {word("execute", job.executeType)} · {word("processor", job.processorType)}
+          {job.processorType === "BUILT_IN" && ` · ${job.processor}`}
+        </td>
+      )}
+      {columns.has("id") && <td className="tight num dim">{job.id}</td>}
       <td className="actions">
         {rights.operate && (
           <Button

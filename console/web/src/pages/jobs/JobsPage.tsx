@@ -17,6 +17,7 @@ import { RunDialog } from "../../ui/RunDialog";
 import { ConnectGuide } from "../../ui/ConnectGuide";
 import { Empty, Pager, Spinner } from "../../ui/bits";
 import { SearchInput } from "../../ui/inputs";
+import { type Column, type Columns, useColumns } from "../../ui/Columns";
 import { BulkBar } from "./BulkBar";
 import { JobRow } from "./JobRow";
 
@@ -28,6 +29,7 @@ export default function JobsPage(): ReactNode {
   const app = useApp();
   const { write, operate } = useRights();
   const now = useNow(2000);
+  const columns = useJobColumns();
   const [filters, setFilters] = useFilters(FILTERS);
   const [running, setRunning] = useState<Job>();
   const query = { ...filters, limit: filters.limit ?? 50 };
@@ -70,6 +72,7 @@ export default function JobsPage(): ReactNode {
           </button>
         )}
         <span className="grow" />
+        {columns.menu}
         {write && (
           <Link href={paths.newJob(app.id)} className="button primary" data-testid="job-new">
             <Icon name="plus" />
@@ -98,12 +101,12 @@ export default function JobsPage(): ReactNode {
                 </th>
                 <th className="tight">{t("jobs.on")}</th>
                 <SortHead sort={filters.sort} by="name" text={t("jobs.name")} onSort={(sort) => setFilters({ sort })} />
-                <th>{t("jobs.schedule")}</th>
-                <SortHead sort={filters.sort} by="failing" oneWay text={t("jobs.recent")} onSort={(sort) => setFilters({ sort })} />
-                <th>{t("jobs.last")}</th>
-                <SortHead sort={filters.sort} by="nextTrigger" oneWay text={t("jobs.next")} onSort={(sort) => setFilters({ sort })} />
-                <th>{t("jobs.what")}</th>
-                <SortHead sort={filters.sort} by="id" text={t("jobs.id")} onSort={(sort) => setFilters({ sort })} />
+                {columns.has("schedule") && <th>{t("jobs.schedule")}</th>}
+                {columns.has("recent") && <SortHead sort={filters.sort} by="failing" oneWay text={t("jobs.recent")} onSort={(sort) => setFilters({ sort })} />}
+                {columns.has("last") && <th>{t("jobs.last")}</th>}
+                {columns.has("next") && <SortHead sort={filters.sort} by="nextTrigger" oneWay text={t("jobs.next")} onSort={(sort) => setFilters({ sort })} />}
+                {columns.has("what") && <th>{t("jobs.what")}</th>}
+                {columns.has("id") && <SortHead sort={filters.sort} by="id" text={t("jobs.id")} onSort={(sort) => setFilters({ sort })} />}
                 <th>
                   <span className="hidden">{t("list.actions")}</span>
                 </th>
@@ -115,6 +118,7 @@ export default function JobsPage(): ReactNode {
                   key={summary.job.id}
                   summary={summary}
                   now={now}
+                  columns={columns}
                   isSelected={selection.ids.has(summary.job.id)}
                   onSelect={() => selection.toggle(summary.job.id)}
                   rights={{ write, operate }}
@@ -142,6 +146,19 @@ export default function JobsPage(): ReactNode {
       )}
     </>
   );
+}
+
+function useJobColumns(): Columns {
+  const t = useT();
+  const columns: Column[] = [
+    { key: "schedule", text: t("jobs.schedule"), from: 0 },
+    { key: "recent", text: t("jobs.recent"), from: 0 },
+    { key: "last", text: t("jobs.last"), from: 1200 },
+    { key: "next", text: t("jobs.next"), from: 1000 },
+    { key: "what", text: t("jobs.what"), from: 1400 },
+    { key: "id", text: t("jobs.id"), from: 1600 },
+  ];
+  return useColumns("jobs", columns);
 }
 
 interface SortProps {

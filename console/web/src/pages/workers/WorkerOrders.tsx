@@ -44,10 +44,11 @@ export function WorkerOrders({ worker, onOrdered }: Props): ReactNode {
     });
   };
   return (
-    <span className="nowrap">
+    <span className="buttons">
       {ordersFor(worker).map((kind) => (
         <Button
           key={kind}
+          small
           kind={kind === "OFFLINE" ? "danger" : "plain"}
           onClick={() => order(kind)}
           data-testid={`worker-${kind}`}

@@ -7,18 +7,32 @@ import { formatBytes, share } from "../../lib/bytes";
 import { StatusBadge } from "../../ui/Status";
 import { Time, useRelative } from "../../ui/Time";
 import { Meter, Tags } from "../../ui/bits";
+import { type Column, type Columns, useColumns } from "../../ui/Columns";
 import { WorkerOrders } from "./WorkerOrders";
 import { byTrouble } from "./upsert";
 
 interface Props {
   workers: Worker[];
-  /** Also software, times and processors. */
-  isFull?: boolean;
+  columns: Columns;
   /** Adds the buttons of operators; told what an order made of a worker. */
   onOrdered?: (worker: Worker) => void;
 }
 
-export function WorkerTable({ workers, isFull = false, onOrdered }: Props): ReactNode {
+/** The columns of workers beside state, name and load. */
+export function useWorkerColumns(): Columns {
+  const t = useT();
+  const columns: Column[] = [
+    { key: "memory", text: t("workers.memory"), from: 0 },
+    { key: "disk", text: t("workers.disk"), from: 1250 },
+    { key: "runs", text: t("workers.runs"), from: 0 },
+    { key: "tags", text: t("workers.tags"), from: 1250 },
+    { key: "processors", text: t("workers.processors"), from: 1600 },
+    { key: "seen", text: t("workers.seen"), from: 1400 },
+  ];
+  return useColumns("workers", columns);
+}
+
+export function WorkerTable({ workers, columns, onOrdered }: Props): ReactNode {
   const t = useT();
   const { operate } = useRights();
   const ordered = operate ? onOrdered : undefined;
@@ -29,19 +43,23 @@ export function WorkerTable({ workers, isFull = false, onOrdered }: Props): Reac
           <tr>
             <th>{t("workers.state")}</th>
             <th>{t("workers.node")}</th>
-            {ordered !== undefined && <th />}
             <th>{t("workers.load")}</th>
-            <th>{t("workers.memory")}</th>
-            <th>{t("workers.disk")}</th>
-            <th>{t("workers.runs")}</th>
-            <th>{t("workers.tags")}</th>
-            {isFull && <th>{t("workers.processors")}</th>}
-            <th>{t("workers.seen")}</th>
+            {columns.has("memory") && <th>{t("workers.memory")}</th>}
+            {columns.has("disk") && <th>{t("workers.disk")}</th>}
+            {columns.has("runs") && <th>{t("workers.runs")}</th>}
+            {columns.has("tags") && <th>{t("workers.tags")}</th>}
+            {columns.has("processors") && <th>{t("workers.processors")}</th>}
+            {columns.has("seen") && <th>{t("workers.seen")}</th>}
+            {ordered !== undefined && (
+              <th>
+                <span className="hidden">{t("list.actions")}</span>
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
           {workers.toSorted(byTrouble).map((worker) => (
-            <WorkerRow key={worker.node} worker={worker} isFull={isFull} onOrdered={ordered} />
+            <WorkerRow key={worker.node} worker={worker} columns={columns} onOrdered={ordered} />
           ))}
         </tbody>
       </table>
@@ -51,11 +69,11 @@ export function WorkerTable({ workers, isFull = false, onOrdered }: Props): Reac
 
 interface RowProps {
   worker: Worker;
-  isFull: boolean;
+  columns: Columns;
   onOrdered: ((worker: Worker) => void) | undefined;
 }
 
-function WorkerRow({ worker, isFull, onOrdered }: RowProps): ReactNode {
+function WorkerRow({ worker, columns, onOrdered }: RowProps): ReactNode {
   const t = useT();
   const now = useNow(2000);
   const relative = useRelative();
@@ -75,17 +93,7 @@ function WorkerRow({ worker, isFull, onOrdered }: RowProps): ReactNode {
       <td className="nowrap">
         <strong>{worker.node}</strong>
         <span className="dim num"> {worker.address}</span>
-        {isFull && (
-          <div className="dim">
-            {worker.software} {worker.protocol}
-          </div>
-        )}
       </td>
-      {onOrdered !== undefined && (
-        <td className="tight">
-          <WorkerOrders worker={worker} onOrdered={onOrdered} />
-        </td>
-      )}
       <td className="tight">
         {worker.cpuLoad < 0 ? (
           <span className="dim">–</span>
@@ -97,27 +105,35 @@ function WorkerRow({ worker, isFull, onOrdered }: RowProps): ReactNode {
           />
         )}
       </td>
-      <td className="tight">
-        <Meter
-          part={share(worker.memoryUsedBytes, worker.memoryTotalBytes)}
-          text={`${formatBytes(worker.memoryUsedBytes)} / ${formatBytes(worker.memoryTotalBytes)}`}
-          title={`${used(worker.memoryUsedBytes, worker.memoryTotalBytes)}\n${t("workers.process", { size: formatBytes(worker.processMemoryBytes) })}`}
-        />
-      </td>
-      <td className="tight">
-        <Meter
-          part={share(worker.diskUsedBytes, worker.diskTotalBytes)}
-          text={`${formatBytes(worker.diskUsedBytes)} / ${formatBytes(worker.diskTotalBytes)}`}
-          title={used(worker.diskUsedBytes, worker.diskTotalBytes)}
-        />
-      </td>
-      <td className="tight">
-        <Meter part={share(worker.running, worker.capacity)} text={`${worker.running} / ${worker.capacity}`} />
-      </td>
-      <td>
-        <Tags tags={worker.tags} />
-      </td>
-      {isFull && (
+      {columns.has("memory") && (
+        <td className="tight">
+          <Meter
+            part={share(worker.memoryUsedBytes, worker.memoryTotalBytes)}
+            text={`${formatBytes(worker.memoryUsedBytes)} / ${formatBytes(worker.memoryTotalBytes)}`}
+            title={`${used(worker.memoryUsedBytes, worker.memoryTotalBytes)}\n${t("workers.process", { size: formatBytes(worker.processMemoryBytes) })}`}
+          />
+        </td>
+      )}
+      {columns.has("disk") && (
+        <td className="tight">
+          <Meter
+            part={share(worker.diskUsedBytes, worker.diskTotalBytes)}
+            text={`${formatBytes(worker.diskUsedBytes)} / ${formatBytes(worker.diskTotalBytes)}`}
+            title={used(worker.diskUsedBytes, worker.diskTotalBytes)}
+          />
+        </td>
+      )}
+      {columns.has("runs") && (
+        <td className="tight">
+          <Meter part={share(worker.running, worker.capacity)} text={`${worker.running} / ${worker.capacity}`} />
+        </td>
+      )}
+      {columns.has("tags") && (
+        <td>
+          <Tags tags={worker.tags} />
+        </td>
+      )}
+      {columns.has("processors") && (
         <td className="processors nowrap">
           {worker.processors.length === 0 ? (
             <span className="dim">–</span>
@@ -135,15 +151,22 @@ function WorkerRow({ worker, isFull, onOrdered }: RowProps): ReactNode {
           )}
         </td>
       )}
-      <td className="tight">
-        {worker.state === "ONLINE" ? (
-          <span className="dim num" title={t("workers.since")}>
-            <Time at={worker.connectedAt} />
-          </span>
-        ) : (
-          <span className="num">{worker.lastSeenAt > 0 ? relative(worker.lastSeenAt, now) : "–"}</span>
-        )}
-      </td>
+      {columns.has("seen") && (
+        <td className="tight">
+          {worker.state === "ONLINE" ? (
+            <span className="dim num" title={t("workers.since")}>
+              <Time at={worker.connectedAt} />
+            </span>
+          ) : (
+            <span className="num">{worker.lastSeenAt > 0 ? relative(worker.lastSeenAt, now) : "–"}</span>
+          )}
+        </td>
+      )}
+      {onOrdered !== undefined && (
+        <td className="actions">
+          <WorkerOrders worker={worker} onOrdered={onOrdered} />
+        </td>
+      )}
     </tr>
   );
 }

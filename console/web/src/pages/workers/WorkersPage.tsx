@@ -9,7 +9,7 @@ import { ConnectGuide } from "../../ui/ConnectGuide";
 import { ErrorBox } from "../../ui/ErrorBox";
 import { Empty, Spinner } from "../../ui/bits";
 import { SearchInput } from "../../ui/inputs";
-import { WorkerTable } from "./WorkerTable";
+import { WorkerTable, useWorkerColumns } from "./WorkerTable";
 import { upsertWorker } from "./upsert";
 
 const POLL_MS = 10_000;
@@ -19,6 +19,7 @@ export default function WorkersPage(): ReactNode {
   const t = useT();
   const word = useWord();
   const app = useApp();
+  const columns = useWorkerColumns();
   const [filters, setFilters] = useFilters(["query", "state"]);
   const workers = useResource(`workers/${app.id}`, (signal) => api.workers(app.id, signal), {
     pollMs: POLL_MS,
@@ -58,6 +59,8 @@ export default function WorkersPage(): ReactNode {
             </option>
           ))}
         </select>
+        <span className="grow" />
+        {columns.menu}
       </div>
       {workers.error !== undefined && <ErrorBox error={workers.error} onRetry={workers.reload} />}
       {workers.data === undefined && workers.loading && <Spinner />}
@@ -73,7 +76,7 @@ export default function WorkersPage(): ReactNode {
       {shown.length > 0 && (
         <WorkerTable
           workers={shown}
-          isFull
+          columns={columns}
           onOrdered={(worker) => workers.patch((old) => upsertWorker(old, worker))}
         />
       )}
