@@ -111,6 +111,22 @@ pub(super) fn classify(error: &DbErr) -> Fault {
     }
 }
 
+/// As [`classify`], for an error of the writer's own connection to SQLite.
+pub(super) fn classify_sqlite(error: &rusqlite::Error) -> Fault {
+    use rusqlite::ffi::{
+        SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE,
+    };
+    let Some(code) = error.sqlite_error().map(|error| error.extended_code) else {
+        return Fault::Value;
+    };
+    match code {
+        SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_ROWID | SQLITE_CONSTRAINT_UNIQUE => {
+            Fault::Duplicate
+        }
+        _ => sqlite(code).0,
+    }
+}
+
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         let text = error.to_string();

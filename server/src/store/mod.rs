@@ -32,13 +32,13 @@ use powerjob_common::time::{Clock, UnixMillis};
 use sea_orm::{DatabaseConnection, DbBackend};
 use tokio::runtime::Handle;
 
-use connect::{DatabaseLock, Purpose, Target};
+use connect::{DatabaseLock, Purpose, Target, connect_for_rows};
 use dialect::Dialect;
 pub use error::Error;
 use fence::FenceCell;
 use sql::Sql;
 pub use writer::Writer;
-use writer::WriterParts;
+use writer::{SqliteConnections, WriterParts};
 
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
@@ -192,20 +192,23 @@ impl Inner {
         let connections = config.read_connections.clamp(1, 16);
         let reading = target.connect(Purpose::Read { connections }).await?;
         let leasing = target.connect(Purpose::Lease).await?;
-        let checkpointing = match target.backend() {
-            DbBackend::Sqlite => Some(target.connect(Purpose::Checkpoint).await?),
+        let sqlite = match &target {
+            Target::Sqlite(path) => Some(SqliteConnections {
+                rows: connect_for_rows(path)?,
+                checkpointing: target.connect(Purpose::Checkpoint).await?,
+            }),
             _ => None,
         };
         let fence = Arc::new(FenceCell::default());
         let parts = WriterParts {
             writing,
-            checkpointing,
+            sqlite,
             dialect: Arc::clone(&dialect),
             fence: Arc::clone(&fence),
             clock: Arc::clone(&clock),
             queue_rows: config.queue_rows,
         };
-        let writer = Writer::start(parts, &runtime);
+        let writer = Writer::start(parts, &runtime)?;
         Ok(Self {
             runtime,
             clock,

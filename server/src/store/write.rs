@@ -19,6 +19,17 @@ pub enum WriteOp {
     Trigger(Box<TriggerWrite>),
 }
 
+impl WriteOp {
+    /// The application whose epoch is the fence.
+    pub(super) fn app_id(&self) -> AppId {
+        match self {
+            Self::Insert(instance) => instance.app_id,
+            Self::Update(update) => update.app_id,
+            Self::Trigger(trigger) => trigger.app_id,
+        }
+    }
+}
+
 /// A compare-and-set on an instance.
 #[derive(Debug, Clone)]
 pub struct InstanceUpdate {

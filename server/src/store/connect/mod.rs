@@ -16,7 +16,7 @@ use sea_orm::sqlx::{Connection, Database};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 
 use super::Error;
-pub(super) use sqlite::DatabaseLock;
+pub(super) use sqlite::{DatabaseLock, connect_for_rows};
 
 /// How long a statement may take before the database gives it up.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(30);

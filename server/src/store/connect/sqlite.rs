@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::OpenFlags;
 use rustix::fs::{FlockOperation, flock};
 use sea_orm::sqlx::ConnectOptions;
 use sea_orm::sqlx::sqlite::{
@@ -14,6 +15,13 @@ use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
 
 use super::{Purpose, connect_error};
 use crate::store::Error;
+
+/// How long a connection waits for another one's lock.
+const BUSY_LIMIT: Duration = Duration::from_secs(5);
+/// The journal is the database's own setting. The automatic checkpoint stays on as a safety net, far
+/// above what the checkpointer allows.
+const ROWS_PRAGMAS: &str = "pragma synchronous = full; pragma wal_autocheckpoint = 100000; \
+    pragma cache_size = -65536; pragma temp_store = memory; pragma foreign_keys = off";
 
 /// Held for the life of the process: while it is, no other process has the database, and whoever
 /// had it before is dead.
@@ -126,21 +134,32 @@ pub(super) async fn connect(path: &Path, purpose: Purpose) -> Result<DatabaseCon
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 
+/// The writer's own connection, for rows only (ADR 014); the file exists.
+pub(in crate::store) fn connect_for_rows(path: &Path) -> Result<rusqlite::Connection, Error> {
+    let unavailable = |error: rusqlite::Error| Error::Unavailable(error.to_string());
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(unavailable)?;
+    connection.busy_timeout(BUSY_LIMIT).map_err(unavailable)?;
+    connection
+        .execute_batch(ROWS_PRAGMAS)
+        .map_err(unavailable)?;
+    Ok(connection)
+}
+
 fn sqlite_options(path: &Path, purpose: Purpose) -> SqliteConnectOptions {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(false)
-        .busy_timeout(Duration::from_secs(5))
+        .busy_timeout(BUSY_LIMIT)
         .thread_name(move |id| thread_name(purpose, id))
         .disable_statement_logging();
     match purpose {
-        // The automatic checkpoint stays on as a safety net, far above what the checkpointer allows.
         Purpose::Write => options
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("wal_autocheckpoint", "100000")
-            .pragma("cache_size", "-65536")
+            .pragma("cache_size", "-16384")
             .pragma("temp_store", "memory"),
         Purpose::Read { .. } | Purpose::Lease => options
             .pragma("query_only", "on")

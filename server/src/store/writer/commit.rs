@@ -16,7 +16,7 @@ use super::batch::Batch;
 use super::engine::{Engine, Failure, Frame};
 use crate::store::error::Fault;
 use crate::store::fence::{Fence, FenceCell};
-use crate::store::write::{WriteOp, WriteOutcome};
+use crate::store::write::WriteOutcome;
 
 /// How often a transaction that met another one is tried again.
 const COLLISIONS: u32 = 20;
@@ -131,12 +131,7 @@ fn forget_outcomes(batch: &mut Batch, refused: &[bool]) {
 fn refuse_foreign(batch: &mut Batch, fence: Option<&Fence>) {
     let Some(fence) = fence else { return };
     for entry in &mut batch.entries {
-        let app = match &entry.op {
-            WriteOp::Insert(instance) => instance.app_id,
-            WriteOp::Update(update) => update.app_id,
-            WriteOp::Trigger(trigger) => trigger.app_id,
-        };
-        if !fence.apps.contains_key(&app) {
+        if !fence.apps.contains_key(&entry.op.app_id()) {
             entry.outcome = Some(WriteOutcome::Fenced);
         }
     }

@@ -1,16 +1,14 @@
-//! Rows as JSON arrays, in the order in which the statements of SQLite and MySQL read them.
+//! Rows as JSON arrays, in the order in which the statements of MySQL read them.
 
 use std::borrow::Cow;
 
 use powerjob_common::id::{AppId, InstanceId};
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
-use sea_orm::Value;
 
 use super::batch::Entry;
 use crate::domain::instance::{Instance, InstanceState, Trigger};
 use crate::store::fence::Fence;
-use crate::store::sql::date_text;
 use crate::store::write::{InstanceUpdate, TriggerWrite, WriteOp};
 
 /// Codes of `pj_trigger_kind`.
@@ -120,39 +118,6 @@ impl Parameters {
         for instance in &trigger.instances {
             self.add_instance(instance);
         }
-    }
-
-    /// The values in the order of the placeholders of SQLite's text.
-    pub(super) fn values(self, fence: Option<&Fence>, now: UnixMillis) -> Vec<Value> {
-        let (node, epoch) = match fence {
-            Some(fence) => (Some(fence.node_id.clone()), fence.server_epoch),
-            None => (None, 0),
-        };
-        let assignments = self.assignments(fence);
-        let (updates, triggers) = (self.updates.count, self.triggers.count);
-        let date = date_text(now);
-        vec![
-            // the fence
-            node.clone().into(),
-            node.into(),
-            epoch.into(),
-            assignments.value(),
-            // new instances
-            date.as_str().into(),
-            date.as_str().into(),
-            self.inserts.value(),
-            // updates
-            now.0.into(),
-            date.into(),
-            self.updates.value(),
-            updates.into(),
-            self.released.value(),
-            // triggers
-            self.triggers.value(),
-            triggers.into(),
-            // history
-            self.attempts.value(),
-        ]
     }
 
     /// Application and epoch of each assignment that the writes rely on.
@@ -306,10 +271,6 @@ impl Rows {
             }
             None => (0..3).for_each(|_| self.null()),
         }
-    }
-
-    fn value(self) -> Value {
-        self.json_text().into()
     }
 
     /// The rows as JSON.

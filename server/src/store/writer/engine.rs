@@ -65,18 +65,28 @@ pub(super) enum Engine {
 }
 
 impl Engine {
-    pub(super) fn new(connection: DatabaseConnection, dialect: &Dialect) -> Self {
-        match dialect.backend() {
-            DbBackend::Postgres => Self::Postgres(PostgresEngine::new(&connection, dialect)),
-            DbBackend::MySql => Self::MySql(MySqlEngine::new(&connection, dialect)),
-            _ => Self::Sqlite(SqliteEngine::new(connection, dialect)),
+    /// `rows` is the connection for rows where that is not the one for everything else.
+    pub(super) fn new(
+        writing: &DatabaseConnection,
+        rows: Option<rusqlite::Connection>,
+        dialect: &Dialect,
+    ) -> Self {
+        match (rows, dialect.backend()) {
+            (Some(rows), _) => Self::Sqlite(SqliteEngine::new(rows, dialect)),
+            (None, DbBackend::MySql) => Self::MySql(MySqlEngine::new(writing, dialect)),
+            (None, _) => Self::Postgres(PostgresEngine::new(writing, dialect)),
         }
+    }
+
+    /// Whether a commit blocks the thread that asks for it.
+    pub(super) fn is_blocking(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
     }
 
     /// Applies all writes that have no outcome yet, or none.
     pub(super) async fn apply(&self, entries: &[Entry], frame: Frame<'_>) -> Result<(), Failure> {
         match self {
-            Self::Sqlite(engine) => engine.apply(entries, frame).await,
+            Self::Sqlite(engine) => engine.apply(entries, frame),
             Self::Postgres(engine) => engine.apply(entries, frame).await,
             Self::MySql(engine) => engine.apply(entries, frame).await,
         }

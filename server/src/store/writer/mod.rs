@@ -46,16 +46,40 @@ pub(super) use encode::{KIND_SCHEDULE, KIND_WORKFLOW};
 /// The way to the writer; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    queue: Arc<Queue>,
+    queue: Arc<ClosedAtLast>,
     stats: Arc<WriterStats>,
     dialect: Arc<Dialect>,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
+/// Ends the writer's thread with the last handle, also when nobody closed the store.
+#[derive(Debug)]
+struct ClosedAtLast(Arc<Queue>);
+
+impl std::ops::Deref for ClosedAtLast {
+    type Target = Queue;
+
+    fn deref(&self) -> &Queue {
+        &self.0
+    }
+}
+
+impl Drop for ClosedAtLast {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// What a writer has besides on SQLite.
+pub(super) struct SqliteConnections {
+    pub(super) rows: rusqlite::Connection,
+    pub(super) checkpointing: DatabaseConnection,
+}
+
 /// What a writer is made of.
 pub(super) struct WriterParts {
     pub(super) writing: DatabaseConnection,
-    pub(super) checkpointing: Option<DatabaseConnection>,
+    pub(super) sqlite: Option<SqliteConnections>,
     pub(super) dialect: Arc<Dialect>,
     pub(super) fence: Arc<FenceCell>,
     pub(super) clock: Arc<dyn Clock>,
@@ -64,19 +88,23 @@ pub(super) struct WriterParts {
 
 impl Writer {
     /// Starts the writer's tasks on `runtime`.
-    pub(super) fn start(parts: WriterParts, runtime: &Handle) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no thread can be had.
+    pub(super) fn start(parts: WriterParts, runtime: &Handle) -> Result<Self, Error> {
         // PostgreSQL's one statement sees none of its own rows.
         let follow_up = parts.dialect.backend() != DbBackend::Postgres;
         let queue = Arc::new(Queue::new(parts.queue_rows, follow_up));
         let stats = Arc::new(WriterStats::default());
         let dialect = Arc::clone(&parts.dialect);
-        let tasks = task::start(parts, Arc::clone(&queue), Arc::clone(&stats), runtime);
-        Self {
-            queue,
+        let tasks = task::start(parts, Arc::clone(&queue), Arc::clone(&stats), runtime)
+            .map_err(|error| Error::Unavailable(format!("the writer has no thread: {error}")))?;
+        Ok(Self {
+            queue: Arc::new(ClosedAtLast(queue)),
             stats,
             dialect,
             tasks: Arc::new(Mutex::new(tasks)),
-        }
+        })
     }
 
     /// Queues writes; `sink` hears of each exactly once, after the commit. Never blocks. Writes that

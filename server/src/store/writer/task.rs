@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicI64;
 use powerjob_common::time::monotonic_now;
 use sea_orm::DatabaseConnection;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::WriterParts;
@@ -19,15 +20,20 @@ use super::stats::WriterStats;
 /// What a transaction of another part counts for the checkpointer: a slice of cleaning is about so much.
 const COLD_ROWS: usize = 100;
 
+/// The tasks, which end when the queue is closed and empty.
 pub(super) fn start(
     parts: WriterParts,
     queue: Arc<Queue>,
     stats: Arc<WriterStats>,
     runtime: &Handle,
-) -> Vec<JoinHandle<()>> {
+) -> std::io::Result<Vec<JoinHandle<()>>> {
     let checkpoints = Arc::new(Checkpoints::default());
+    let (rows, checkpointing) = match parts.sqlite {
+        Some(sqlite) => (Some(sqlite.rows), Some(sqlite.checkpointing)),
+        None => (None, None),
+    };
     let committer = Committer {
-        engine: Engine::new(parts.writing.clone(), &parts.dialect),
+        engine: Engine::new(&parts.writing, rows, &parts.dialect),
         fence: parts.fence,
         clock: parts.clock,
         marks: AtomicI64::new(0),
@@ -39,11 +45,33 @@ pub(super) fn start(
         connection: parts.writing,
         checkpoints: Arc::clone(&checkpoints),
     };
-    let mut tasks = vec![runtime.spawn(task.run())];
-    if let Some(checkpointing) = parts.checkpointing {
-        tasks.push(runtime.spawn(async move { checkpoints.run(checkpointing).await }));
-    }
-    tasks
+    let writing = if task.committer.engine.is_blocking() {
+        on_own_thread(task, runtime)?
+    } else {
+        runtime.spawn(task.run())
+    };
+    let checkpointing = checkpointing
+        .map(|connection| runtime.spawn(async move { checkpoints.run(connection).await }));
+    Ok(std::iter::once(writing).chain(checkpointing).collect())
+}
+
+/// A commit blocks, so the task gets a thread and a small runtime for itself.
+fn on_own_thread(task: WriterTask, runtime: &Handle) -> std::io::Result<JoinHandle<()>> {
+    let own = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    let (ended, end) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("store-write".to_owned())
+        .spawn(move || {
+            own.block_on(task.run());
+            ended.send(()).ok();
+        })?;
+    Ok(runtime.spawn(async move {
+        if end.await.is_err() {
+            tracing::error!("the thread of the writer ended badly");
+        }
+    }))
 }
 
 struct WriterTask {
