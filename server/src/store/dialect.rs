@@ -31,7 +31,8 @@ impl Dialect {
     }
 
     /// Makes SQL of a template: `{job_info}` becomes the table's name, `{now_ms}` the database's time
-    /// in milliseconds, `{date}` a parameter made by `date_text`, `{ids}` a list of ids from a
+    /// in milliseconds, `{instance_key}` the unique column of `instance_info` that holds the instance's
+    /// id, `{date}` a parameter made by `date_text`, `{ids}` a list of ids from a
     /// parameter made by [`id_list`], `{for_update}` a lock on the rows read, and `?` the backend's
     /// placeholder.
     pub(super) fn text(&self, template: &str) -> String {
@@ -58,6 +59,7 @@ impl Dialect {
             "ids" => self.id_list().to_owned(),
             "date" => self.date().to_owned(),
             "for_update" => self.for_update().to_owned(),
+            "instance_key" => self.instance_key().to_owned(),
             table => self.table(table),
         }
     }
@@ -76,6 +78,14 @@ impl Dialect {
         match self.backend {
             DbBackend::Postgres => "cast(? as timestamp)",
             _ => "?",
+        }
+    }
+
+    /// On SQLite the instance's id is the row's id as well.
+    fn instance_key(&self) -> &'static str {
+        match self.backend {
+            DbBackend::Sqlite => "id",
+            _ => "instance_id",
         }
     }
 
@@ -173,6 +183,11 @@ mod tests {
         );
         let numbered = Dialect::new(DbBackend::Postgres, "").text("a = ? and b = ?");
         assert_eq!(numbered, "a = $1 and b = $2");
+        let keyed = "delete from {instance_info} where {instance_key} = ?";
+        let keyed =
+            [DbBackend::Sqlite, DbBackend::MySql].map(|db| Dialect::new(db, "").text(keyed));
+        assert_eq!(keyed[0], "delete from instance_info where id = ?");
+        assert_eq!(keyed[1], "delete from instance_info where instance_id = ?");
     }
 
     #[test]

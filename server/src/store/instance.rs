@@ -70,8 +70,9 @@ impl Store {
     /// Those of the given instances that exist, in no order.
     pub async fn instances(&self, ids: Vec<InstanceId>) -> Result<Vec<Instance>, Error> {
         self.read(async move |sql: Sql| {
-            let text =
-                format!("select {COLUMNS} from {{instance_info}} i where i.instance_id in {{ids}}");
+            let text = format!(
+                "select {COLUMNS} from {{instance_info}} i where i.{{instance_key}} in {{ids}}"
+            );
             read_all(
                 &sql.rows(&text, vec![id_list(ids.iter().map(|id| id.0))])
                     .await?,
@@ -92,8 +93,8 @@ impl Store {
         self.read(async move |sql: Sql| {
             let text = format!(
                 "select {COLUMNS} from {{instance_info}} i \
-                 where i.status < 4 and i.app_id in {{ids}} and i.instance_id > ? \
-                 order by i.instance_id limit ?"
+                 where i.status < 4 and i.app_id in {{ids}} and i.{{instance_key}} > ? \
+                 order by i.{{instance_key}} limit ?"
             );
             let after = after.map_or(i64::MIN, |id| id.0);
             let apps = id_list(apps.iter().map(|id| id.0));

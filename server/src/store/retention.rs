@@ -46,13 +46,13 @@ impl Store {
         self.write(async move |sql: Sql| {
             let ids = || id_list(ids.iter().map(|id| id.0));
             let text = format!(
-                "delete from {{instance_info}} where instance_id in {{ids}} \
+                "delete from {{instance_info}} where {{instance_key}} in {{ids}} \
                  and status in (4, 5, 9, 10) and not {WORKFLOW_IS_OPEN}"
             );
             let deleted = sql.execute(&text, vec![ids()]).await?;
             let text = "delete from {pj_instance_attempt} where instance_id in {ids} \
                 and not exists (select 1 from {instance_info} i \
-                where i.instance_id = {pj_instance_attempt}.instance_id)";
+                where i.{instance_key} = {pj_instance_attempt}.instance_id)";
             sql.execute(text, vec![ids()]).await?;
             Ok(deleted)
         })

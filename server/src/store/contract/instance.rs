@@ -213,10 +213,10 @@ pub(super) async fn an_adopted_row_of_java_can_be_read(fixture: Fixture) {
     // A row of `captures/data-mariadb.sql`: our columns are empty.
     fixture
         .execute(
-            "insert into {instance_info} (actual_trigger_time, app_id, expected_trigger_time, \
+            "insert into {instance_info} (id, actual_trigger_time, app_id, expected_trigger_time, \
              finished_time, gmt_create, gmt_modified, instance_id, instance_params, job_id, \
              job_params, last_report_time, result, running_times, status, task_tracker_address, \
-             type, wf_instance_id) values (1795234894823, 1, 1795234894795, 1795234894826, \
+             type, wf_instance_id) values (1004362701108936768, 1795234894823, 1, 1795234894795, 1795234894826, \
              '2026-11-21 04:18:48', '2026-11-21 04:21:34', 1004362701108936768, null, 1, 'p', \
              1795234894827, 'ok', 2, 5, '127.0.0.1:27811', 1, null)",
         )

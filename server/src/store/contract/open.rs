@@ -92,7 +92,7 @@ pub(super) async fn a_clear_word_for_every_bad_path(fixture: Fixture) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_former_version_is_brought_up_to_date() {
-    for steps in 1..=5 {
+    for steps in 1..=7 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old.db");
         let target = Target::Sqlite(path.clone());

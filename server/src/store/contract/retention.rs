@@ -30,9 +30,9 @@ pub(super) async fn ages_come_in_the_order_of_rows(fixture: Fixture) {
         app_id: AppId(2),
         ..instance(30)
     };
-    apply(store, vec![insert(ended(20, InstanceStatus::Failed))]).await;
+    apply(store, vec![insert(ended(10, InstanceStatus::Failed))]).await;
     apply(store, vec![insert(other)]).await;
-    apply(store, vec![insert(instance(10))]).await;
+    apply(store, vec![insert(instance(20))]).await;
     let ages = store.instance_ages(AppId(1), i64::MIN, 10).await.unwrap();
     let found: Vec<_> = ages
         .iter()
@@ -48,7 +48,7 @@ pub(super) async fn ages_come_in_the_order_of_rows(fixture: Fixture) {
     let recorded = UnixMillis(START.0 + 5);
     assert_eq!(
         found,
-        [(20, true, START, Some(recorded)), (10, false, START, None)]
+        [(10, true, START, Some(recorded)), (20, false, START, None)]
     );
     let rest = store
         .instance_ages(AppId(1), ages[0].row, 10)

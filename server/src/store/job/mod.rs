@@ -403,7 +403,7 @@ async fn cancel_occurrences(
         return Ok(Vec::new());
     }
     let text = "update {instance_info} set status = ?, pj_trigger_key = null, result = ?, \
-        finished_time = ?, pj_recorded_at = ?, gmt_modified = {date} where instance_id in {ids}";
+        finished_time = ?, pj_recorded_at = ?, gmt_modified = {date} where {instance_key} in {ids}";
     let now = job.modified_at;
     let values = vec![
         InstanceStatus::Canceled.code().into(),

@@ -4,6 +4,7 @@ mod adoption;
 mod cluster;
 mod own;
 mod reference;
+mod sqlite_rows;
 mod table;
 mod worker_choice;
 
@@ -251,6 +252,7 @@ impl MigratorTraitSelf for Schema {
             self.step("20261121_schedule_kind", Change::ScheduleKind),
             self.step("20261121_worker_choice", Change::WorkerChoice),
             self.step("20261121_cluster", Change::Cluster),
+            self.step("20261121_sqlite_rows", Change::SqliteRows),
         ]
     }
 
@@ -268,6 +270,7 @@ enum Change {
     ScheduleKind,
     WorkerChoice,
     Cluster,
+    SqliteRows,
 }
 
 struct Step {
@@ -293,6 +296,7 @@ impl MigrationTrait for Step {
             Change::ScheduleKind => own::add_schedule_kind(manager, &self.names).await,
             Change::WorkerChoice => worker_choice::create(manager, &self.names).await,
             Change::Cluster => cluster::create(manager, &self.names).await,
+            Change::SqliteRows => sqlite_rows::key_by_instance(manager, &self.names).await,
         }
     }
 }

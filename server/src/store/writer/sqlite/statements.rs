@@ -45,12 +45,12 @@ const ASSIGNMENT: &str =
 
 const INSERT: &str = "\
 insert into {instance_info} (
- instance_id, job_id, app_id, job_params, instance_params, pj_trigger_kind, type, pj_trigger_key,
+ id, instance_id, job_id, app_id, job_params, instance_params, pj_trigger_kind, type, pj_trigger_key,
  pj_nominal_at, wf_instance_id, pj_job_revision, pj_created_at, gmt_create, gmt_modified,
  last_report_time, status, pj_attempt, running_times, pj_unconfirmed_claims, expected_trigger_time,
  actual_trigger_time, pj_received_at, pj_started_at, finished_time, pj_recorded_at,
  task_tracker_address, pj_tracker_node, pj_tracker_incarnation, result)
-values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?12, -1,
+values (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?12, -1,
  ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
 
 /// Sets no column of a unique or history index: those would be written anew for every row.
@@ -60,9 +60,9 @@ update {instance_info} set
  pj_unconfirmed_claims = ?9, expected_trigger_time = ?10, actual_trigger_time = ?11,
  pj_received_at = ?12, pj_started_at = ?13, finished_time = ?14, pj_recorded_at = ?15,
  task_tracker_address = ?16, pj_tracker_node = ?17, pj_tracker_incarnation = ?18, result = ?19
-where instance_id = ?1 and status = ?2 and coalesce(pj_attempt, 0) = ?3";
+where {instance_key} = ?1 and status = ?2 and coalesce(pj_attempt, 0) = ?3";
 
-const RELEASE: &str = "update {instance_info} set pj_trigger_key = null where instance_id = ?1";
+const RELEASE: &str = "update {instance_info} set pj_trigger_key = null where {instance_key} = ?1";
 
 const TRIGGER: &str = "\
 update {job_info} set next_trigger_time = ?4
