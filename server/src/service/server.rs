@@ -82,13 +82,14 @@ pub async fn clean_now(
 }
 
 fn known_server(server: KnownServer, this: &str) -> api::KnownServer {
+    let KnownServer { lease, apps } = server;
     api::KnownServer {
-        is_this: server.node_id == this,
-        node: server.node_id,
-        worker_address: server.address,
-        epoch: server.epoch,
-        acquired_at: server.acquired_at_ms,
-        apps: server.apps,
+        is_this: lease.holder.node_id == this,
+        node: lease.holder.node_id,
+        worker_address: lease.worker_address,
+        epoch: lease.holder.server_epoch,
+        acquired_at: lease.acquired_at_ms,
+        apps,
     }
 }
 

@@ -7,10 +7,10 @@
 
 use powerjob_common::id::AppId;
 
-use super::Error;
 use super::dialect::id_list;
 use super::lease::{Assignment, ServerLease};
 use super::sql::{Columns, Sql};
+use super::{Error, servers};
 
 /// One life of a server, as others name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +30,8 @@ pub struct LeaseRow {
     pub http_address: Option<String>,
     /// Whether it is about to end.
     pub is_leaving: bool,
+    /// When this life began, epoch milliseconds by the database's clock.
+    pub acquired_at_ms: i64,
     /// Grows with everything it changes about assignments and itself.
     pub changes: i64,
     /// Milliseconds until its lease ends, by the database's clock; not positive: it is dead.
@@ -71,30 +73,7 @@ impl ServerLease {
     /// All servers, dead ones that nobody has cleared away included. Read on the connection of the
     /// lease, which waits for nobody.
     pub async fn servers(&self) -> Result<Vec<LeaseRow>, Error> {
-        let sql = self.leasing();
-        let text = "select node_id, epoch, address, http_address, is_leaving, changes, \
-            expires_at - {now_ms} from {pj_server_lease} order by node_id";
-        // The lock on an SQLite file proves that its server lives; nobody renews anything there.
-        let is_single = sql.is_sqlite();
-        let rows = sql.rows(text, Vec::new()).await?;
-        let read = |row| {
-            let mut columns = Columns::of(row);
-            Ok(LeaseRow {
-                holder: Holder {
-                    node_id: columns.text()?,
-                    server_epoch: columns.number()?,
-                },
-                worker_address: columns.text()?,
-                http_address: Some(columns.text()?).filter(|address| !address.is_empty()),
-                is_leaving: columns.number()? != 0,
-                changes: columns.number()?,
-                lives_for_ms: match columns.number()? {
-                    _ if is_single => i64::MAX,
-                    left => left,
-                },
-            })
-        };
-        rows.iter().map(read).collect()
+        servers::lease_rows(&self.leasing()).await
     }
 
     /// All applications with their owners, by id.

@@ -106,7 +106,7 @@ pub(super) fn classify(error: &DbErr) -> Fault {
     match cause(error) {
         Cause::Database(database) if database.is_unique_violation() => Fault::Duplicate,
         Cause::Database(database) => meaning(database).0,
-        Cause::Connection => Fault::Lost,
+        Cause::Connection | Cause::NoConnection => Fault::Lost,
         Cause::Other => Fault::Database,
     }
 }
@@ -124,6 +124,15 @@ pub(super) fn classify_sqlite(error: &rusqlite::Error) -> Fault {
             Fault::Duplicate
         }
         _ => sqlite(code).0,
+    }
+}
+
+/// Whether it was the connection that ended: over another one the same may succeed at once.
+pub(super) fn is_broken_connection(error: &DbErr) -> bool {
+    match cause(error) {
+        Cause::Database(database) => meaning(database).0 == Fault::Lost,
+        Cause::Connection => true,
+        Cause::NoConnection | Cause::Other => false,
     }
 }
 
@@ -145,7 +154,10 @@ impl From<DbErr> for Error {
 
 enum Cause<'a> {
     Database(&'a dyn DatabaseError),
+    /// The connection ended.
     Connection,
+    /// None could be had, though it was waited for.
+    NoConnection,
     Other,
 }
 
@@ -155,19 +167,17 @@ fn cause(error: &DbErr) -> Cause<'_> {
     | DbErr::Query(RuntimeErr::SqlxError(error))) = error
     else {
         return match error {
-            DbErr::ConnectionAcquire(_) => Cause::Connection,
+            DbErr::ConnectionAcquire(_) => Cause::NoConnection,
             _ => Cause::Other,
         };
     };
     use sea_orm::sqlx::Error as Driver;
     match &**error {
         Driver::Database(database) => Cause::Database(&**database),
-        Driver::Io(_)
-        | Driver::Tls(_)
-        | Driver::Protocol(_)
-        | Driver::PoolTimedOut
-        | Driver::PoolClosed
-        | Driver::WorkerCrashed => Cause::Connection,
+        Driver::Io(_) | Driver::Tls(_) | Driver::Protocol(_) | Driver::WorkerCrashed => {
+            Cause::Connection
+        }
+        Driver::PoolTimedOut | Driver::PoolClosed => Cause::NoConnection,
         _ => Cause::Other,
     }
 }

@@ -20,7 +20,6 @@ use sea_orm::QueryResult;
 use tokio::sync::oneshot;
 
 use super::assignment::LeaseRow;
-use super::dialect::id_list;
 use super::fence::Fence;
 use super::sql::{Columns, Sql, date_text};
 use super::{Error, Store};
@@ -175,7 +174,7 @@ impl ServerLease {
         let text = "update {pj_server_lease} set expires_at = {now_ms} + ? \
             where node_id = ? and epoch = ?";
         let ttl = span_ms(self.request.ttl);
-        sql.execute(text, vec![ttl.into(), node.into(), epoch.into()])
+        sql.execute_again(text, vec![ttl.into(), node.into(), epoch.into()])
             .await
     }
 
@@ -241,36 +240,6 @@ impl ServerLease {
         if let Err(error) = self.store.write(beat).await {
             tracing::warn!(%error, "could not refresh the row of this server");
         }
-    }
-
-    /// Takes every application that has no living owner; returns only those newly taken. Safe to
-    /// repeat; call it at start, after an application was made, and from time to time.
-    ///
-    /// # Errors
-    /// [`Error::Fenced`] when the lease is lost.
-    pub async fn claim_apps(&self) -> Result<Vec<Assignment>, Error> {
-        let (request, epoch) = (Arc::clone(&self.request), self.epoch);
-        let owned = self
-            .store
-            .write(async move |sql: Sql| claim_apps(&sql, &request, epoch).await)
-            .await?;
-        let fence = &self.store.inner.fence;
-        let known = fence
-            .get()
-            .map(|fence| fence.apps.clone())
-            .unwrap_or_default();
-        fence.set(Fence {
-            node_id: self.request.node.node_id.clone(),
-            server_epoch: self.epoch,
-            apps: owned
-                .iter()
-                .map(|owned| (owned.app_id, owned.epoch))
-                .collect(),
-        });
-        Ok(owned
-            .into_iter()
-            .filter(|owned| known.get(&owned.app_id) != Some(&owned.epoch))
-            .collect())
     }
 
     /// Gives everything back, so that another server need not wait for the end of the lease. What is
@@ -441,52 +410,6 @@ async fn next_server_ids(sql: &Sql, count: u16) -> Result<u16, Error> {
     let first = if next > SERVER_IDS - count { 0 } else { next };
     super::meta::set(sql, NEXT_SERVER_ID, &(first + count).to_string()).await?;
     Ok(first)
-}
-
-async fn claim_apps(
-    sql: &Sql,
-    request: &LeaseRequest,
-    epoch: i64,
-) -> Result<Vec<Assignment>, Error> {
-    let node = request.node.node_id.as_str();
-    let ours = sql
-        .row(
-            "select epoch from {pj_server_lease} where node_id = ? and epoch = ? {for_update}",
-            vec![node.into(), epoch.into()],
-        )
-        .await?;
-    ours.ok_or(Error::Fenced)?;
-    let text = "insert into {pj_app_assignment} (app_id, shard, node_id, server_epoch, epoch) \
-        select a.id, 0, ?, ?, 1 from {app_info} a where not exists ( \
-        select 1 from {pj_app_assignment} o where o.app_id = a.id and o.shard = 0)";
-    sql.execute(text, vec![node.into(), epoch.into()]).await?;
-    // The rows are locked by this: whoever still writes for them has committed before, or is fenced.
-    let text = "update {pj_app_assignment} set epoch = epoch + 1, node_id = ?, server_epoch = ? \
-        where not exists (select 1 from {pj_server_lease} l where l.node_id = {pj_app_assignment}.node_id \
-        and l.epoch = {pj_app_assignment}.server_epoch \
-        and (l.expires_at > {now_ms} or (l.node_id = ? and l.epoch = ?)))";
-    let values = vec![node.into(), epoch.into(), node.into(), epoch.into()];
-    sql.execute(text, values).await?;
-    let text = "select app_id, epoch from {pj_app_assignment} \
-        where node_id = ? and server_epoch = ? and app_id in (select id from {app_info})";
-    let rows = sql.rows(text, vec![node.into(), epoch.into()]).await?;
-    let owned = rows.iter().map(|row| {
-        let mut columns = Columns::of(row);
-        Ok(Assignment {
-            app_id: AppId(columns.number()?),
-            epoch: columns.number()?,
-        })
-    });
-    let owned = owned.collect::<Result<Vec<_>, Error>>()?;
-    let text = "update {app_info} set current_server = ? where id in {ids} \
-        and coalesce(current_server, '') <> ?";
-    let (address, ids) = (
-        request.address.as_str(),
-        id_list(owned.iter().map(|own| own.app_id.0)),
-    );
-    sql.execute(text, vec![address.into(), ids, address.into()])
-        .await?;
-    Ok(owned)
 }
 
 async fn release(sql: &Sql, request: &LeaseRequest, epoch: i64) -> Result<(), Error> {

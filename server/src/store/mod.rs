@@ -201,6 +201,7 @@ impl Inner {
         };
         let fence = Arc::new(FenceCell::default());
         let parts = WriterParts {
+            statement_bytes: target.statement_bytes(&writing).await?,
             writing,
             sqlite,
             dialect: Arc::clone(&dialect),

@@ -1,18 +1,15 @@
-//! The servers that the database knows, for people.
+//! The servers that the database knows, by their leases.
 
+use std::collections::HashMap;
+
+use super::assignment::{Holder, LeaseRow};
 use super::sql::{Columns, Sql};
 use super::{Error, Store};
 
-/// A server by its lease.
+/// A server for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownServer {
-    pub node_id: String,
-    /// `host:port` for workers.
-    pub address: String,
-    /// The fencing token of its present life.
-    pub epoch: i64,
-    /// When this life began, epoch milliseconds by the database's clock.
-    pub acquired_at_ms: i64,
+    pub lease: LeaseRow,
     /// How many applications it owns.
     pub apps: u64,
 }
@@ -21,24 +18,55 @@ impl Store {
     /// All servers, by name; also those that died and whose applications nobody has taken yet.
     pub async fn known_servers(&self) -> Result<Vec<KnownServer>, Error> {
         self.read(async move |sql: Sql| {
-            let text = "select l.node_id, l.address, l.epoch, l.acquired_at, \
-                (select count(*) from {pj_app_assignment} a \
-                where a.node_id = l.node_id and a.server_epoch = l.epoch) \
-                from {pj_server_lease} l order by l.node_id";
-            let rows = sql.rows(text, Vec::new()).await?;
-            rows.iter()
-                .map(|row| {
-                    let mut columns = Columns::of(row);
-                    Ok(KnownServer {
-                        node_id: columns.text()?,
-                        address: columns.text()?,
-                        epoch: columns.number()?,
-                        acquired_at_ms: columns.number()?,
-                        apps: columns.number()?.unsigned_abs(),
-                    })
-                })
-                .collect()
+            let leases = lease_rows(&sql).await?;
+            let apps = owned_counts(&sql).await?;
+            let known = leases.into_iter().map(|lease| KnownServer {
+                apps: apps.get(&lease.holder).copied().unwrap_or(0),
+                lease,
+            });
+            Ok(known.collect())
         })
         .await
     }
+}
+
+/// All leases, by the names of their servers.
+pub(super) async fn lease_rows(sql: &Sql) -> Result<Vec<LeaseRow>, Error> {
+    let text = "select node_id, epoch, address, http_address, is_leaving, acquired_at, changes, \
+        expires_at - {now_ms} from {pj_server_lease} order by node_id";
+    // The lock on an SQLite file proves that its server lives; nobody renews anything there.
+    let is_single = sql.is_sqlite();
+    let read = |row| {
+        let mut columns = Columns::of(row);
+        Ok(LeaseRow {
+            holder: holder(&mut columns)?,
+            worker_address: columns.text()?,
+            http_address: Some(columns.text()?).filter(|address| !address.is_empty()),
+            is_leaving: columns.number()? != 0,
+            acquired_at_ms: columns.number()?,
+            changes: columns.number()?,
+            lives_for_ms: match columns.number()? {
+                _ if is_single => i64::MAX,
+                left => left,
+            },
+        })
+    };
+    sql.rows(text, Vec::new()).await?.iter().map(read).collect()
+}
+
+async fn owned_counts(sql: &Sql) -> Result<HashMap<Holder, u64>, Error> {
+    let text = "select node_id, server_epoch, count(*) from {pj_app_assignment} \
+        group by node_id, server_epoch";
+    let read = |row| {
+        let mut columns = Columns::of(row);
+        Ok((holder(&mut columns)?, columns.number()?.unsigned_abs()))
+    };
+    sql.rows(text, Vec::new()).await?.iter().map(read).collect()
+}
+
+fn holder(columns: &mut Columns<'_>) -> Result<Holder, Error> {
+    Ok(Holder {
+        node_id: columns.text()?,
+        server_epoch: columns.number()?,
+    })
 }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use powerjob_common::time::UnixMillis;
 use sea_orm::sqlx::{Column, Postgres, Row, Type};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, TryGetable,
-    Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
+    TryGetable, Value,
 };
 
 use super::Error;
 use super::dialect::Dialect;
+use super::error::is_broken_connection;
+
+/// Over each connection of the largest pool, and over a fresh one.
+const MOST_TRIES: u32 = 17;
 
 /// Where statements go.
 #[derive(Debug, Clone)]
@@ -71,7 +75,23 @@ impl Sql {
         Ok(result.rows_affected())
     }
 
-    /// All rows of a query.
+    /// As [`Sql::execute`], for a statement that may be carried out twice without harm: outside of a
+    /// transaction it is sent again when its connection turns out to have ended.
+    pub(super) async fn execute_again(
+        &self,
+        template: &str,
+        values: Vec<Value>,
+    ) -> Result<u64, Error> {
+        let Link::Connection(connection) = &self.link else {
+            return self.execute(template, values).await;
+        };
+        let statement = self.dialect.statement(template, values);
+        let result = over_open_connection(|| connection.execute_raw(statement.clone())).await?;
+        Ok(result.rows_affected())
+    }
+
+    /// All rows of a query; outside of a transaction it is asked again when its connection turns out
+    /// to have ended.
     pub(super) async fn rows(
         &self,
         template: &str,
@@ -79,12 +99,14 @@ impl Sql {
     ) -> Result<Vec<QueryResult>, Error> {
         let statement = self.dialect.statement(template, values);
         Ok(match &self.link {
-            Link::Connection(connection) => connection.query_all_raw(statement).await?,
+            Link::Connection(connection) => {
+                over_open_connection(|| connection.query_all_raw(statement.clone())).await?
+            }
             Link::Transaction(transaction) => transaction.query_all_raw(statement).await?,
         })
     }
 
-    /// The first row of a query, if there is one.
+    /// The first row of a query, if there is one; asked again as by [`Sql::rows`].
     pub(super) async fn row(
         &self,
         template: &str,
@@ -92,7 +114,9 @@ impl Sql {
     ) -> Result<Option<QueryResult>, Error> {
         let statement = self.dialect.statement(template, values);
         Ok(match &self.link {
-            Link::Connection(connection) => connection.query_one_raw(statement).await?,
+            Link::Connection(connection) => {
+                over_open_connection(|| connection.query_one_raw(statement.clone())).await?
+            }
             Link::Transaction(transaction) => transaction.query_one_raw(statement).await?,
         })
     }
@@ -123,6 +147,23 @@ impl Sql {
         };
         Ok(result.last_insert_id().cast_signed())
     }
+}
+
+/// Does something over connections of a pool until it meets one that has not ended: after a restart
+/// of the database each of them has.
+pub(super) async fn over_open_connection<T, R>(mut act: impl FnMut() -> R) -> Result<T, DbErr>
+where
+    R: Future<Output = Result<T, DbErr>>,
+{
+    for _ in 1..MOST_TRIES {
+        match act().await {
+            Err(error) if is_broken_connection(&error) => {
+                tracing::debug!(%error, "a connection has ended; taking another one");
+            }
+            result => return result,
+        }
+    }
+    act().await
 }
 
 /// Reads the columns of a row in their order.

@@ -177,7 +177,9 @@ fn claim_port(scope: &ActorScope, lease: &ServerLease) -> Port<ClaimApps> {
     behind(scope, move |letter: ClaimApps| {
         let lease = lease.clone();
         async move {
-            let claimed = lease.claim_apps().await.expect("the new application");
+            let known = lease.app_owners().await.expect("the applications");
+            let apps: Vec<_> = known.into_iter().map(|app| app.app_id).collect();
+            let claimed = lease.take_apps(apps).await.expect("the new application");
             letter
                 .reply
                 .send(claimed.into_iter().map(|found| found.app_id).collect());

@@ -126,6 +126,7 @@ mod tests {
             worker_address: format!("{name}:10010"),
             http_address: None,
             is_leaving: false,
+            acquired_at_ms: 0,
             changes: 0,
             lives_for_ms,
         }

@@ -111,6 +111,17 @@ impl Target {
         }
     }
 
+    /// How many bytes a statement may have, where the database ends the connection over a longer one.
+    pub(super) async fn statement_bytes(
+        &self,
+        connection: &DatabaseConnection,
+    ) -> Result<Option<usize>, Error> {
+        match self {
+            Self::Sqlite(_) | Self::Postgres(_) => Ok(None),
+            Self::MySql(_) => mysql::statement_bytes(connection).await.map(Some),
+        }
+    }
+
     /// A pool for a purpose; that for writing is connected and checked at once, the others connect
     /// when they are needed.
     ///

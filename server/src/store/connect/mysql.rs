@@ -56,6 +56,15 @@ pub(super) async fn connect(
     Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool))
 }
 
+pub(super) async fn statement_bytes(connection: &DatabaseConnection) -> Result<usize, Error> {
+    let pool = connection.get_mysql_connection_pool();
+    let bytes: i64 = sqlx::query_scalar("select cast(@@max_allowed_packet as signed)")
+        .fetch_one(pool)
+        .await
+        .map_err(super::connect_error)?;
+    Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flavor {
     MySql,

@@ -8,7 +8,7 @@ use powerjob_common::time::{Clock, ManualClock};
 use powerjob_databases::{DatabaseServer, Kind};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 
-use super::build::{apply, insert, instance, occurrence, trigger};
+use super::build::{apply, claim_apps, insert, instance, occurrence, trigger};
 use super::writer::lease_request;
 use super::{START, open};
 use crate::domain::instance::Instance;
@@ -132,7 +132,7 @@ async fn an_adopted_database_keeps_its_rows_and_works(legacy: Legacy) {
     );
     // Our rows stand beside the old ones, with ids of the same kind.
     let lease = store.acquire_lease(lease_request("a", 1)).await.unwrap();
-    lease.claim_apps().await.unwrap();
+    claim_apps(&lease).await.unwrap();
     let next = job.next_trigger_at.map(|next| next.0);
     let due = START.0 + 1_000;
     let triggered = trigger(&job, next, Some(due + 1), vec![occurrence(1, due)]);

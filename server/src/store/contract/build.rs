@@ -13,10 +13,11 @@ use super::START;
 use crate::domain::instance::{Instance, InstanceState, TrackerRef, Trigger};
 use crate::domain::job::{JobDefinition, ScheduleSpec};
 use crate::domain::policy::{BackOff, Misfire, Overlap, RetryPolicy, SchedulePolicy};
-use crate::store::Store;
 use crate::store::account::NewAccount;
 use crate::store::app::{App, NewApp};
+use crate::store::lease::{Assignment, ServerLease};
 use crate::store::write::{InstanceUpdate, Lane, TriggerWrite, WriteOp, WriteOutcome};
+use crate::store::{Error, Store};
 
 pub(super) fn waiting_state() -> InstanceState {
     InstanceState {
@@ -231,4 +232,25 @@ pub(super) fn account(name: &str) -> NewAccount {
         phone: None,
         password: Secret::new("$argon2id$one".to_owned()),
     }
+}
+
+/// Takes every application that has no living owner, as a server does; those that were not its own
+/// before.
+pub(super) async fn claim_apps(lease: &ServerLease) -> Result<Vec<Assignment>, Error> {
+    let me = lease.holder();
+    let owners = lease.app_owners().await?;
+    let others = owners.iter().filter(|app| app.holder.as_ref() != Some(&me));
+    let claimed = lease
+        .take_apps(others.map(|app| app.app_id).collect())
+        .await?;
+    let ours = lease.app_owners().await?.into_iter();
+    let ours = ours.filter(|app| app.holder.as_ref() == Some(&me));
+    let ours: Vec<_> = ours
+        .map(|app| Assignment {
+            app_id: app.app_id,
+            epoch: app.epoch,
+        })
+        .collect();
+    lease.confirm(&ours);
+    Ok(claimed)
 }

@@ -7,7 +7,7 @@ use powerjob_common::time::{Clock, UnixMillis};
 use tokio::sync::mpsc;
 
 use super::Fixture;
-use super::build::{app, insert, instance, write};
+use super::build::{app, claim_apps, insert, instance, write};
 use super::writer::lease_request;
 use crate::domain::instance::Instance;
 use crate::store::Error;
@@ -55,14 +55,14 @@ pub(super) async fn the_former_life_is_fenced(fixture: Fixture) {
         .await
         .unwrap();
     assert_eq!(former.renew().await, Err(Error::Fenced));
-    assert_eq!(former.claim_apps().await, Err(Error::Fenced));
+    assert_eq!(claim_apps(&former).await, Err(Error::Fenced));
 }
 
 pub(super) async fn applications_are_claimed_once_and_again_by_the_next_life(fixture: Fixture) {
     let store = &fixture.store;
     let first = app(store, "first").await.id;
     let lease = store.acquire_lease(lease_request("a", 1)).await.unwrap();
-    let claimed = lease.claim_apps().await.unwrap();
+    let claimed = claim_apps(&lease).await.unwrap();
     assert_eq!(
         claimed,
         [Assignment {
@@ -70,13 +70,13 @@ pub(super) async fn applications_are_claimed_once_and_again_by_the_next_life(fix
             epoch: 1
         }]
     );
-    assert_eq!(lease.claim_apps().await.unwrap(), []);
+    assert_eq!(claim_apps(&lease).await.unwrap(), []);
     assert_eq!(
         store.app(first).await.unwrap().current_server.as_deref(),
         Some("127.0.0.1:10086")
     );
     let second = app(store, "second").await.id;
-    let claimed = lease.claim_apps().await.unwrap();
+    let claimed = claim_apps(&lease).await.unwrap();
     assert_eq!(
         claimed,
         [Assignment {
@@ -86,7 +86,7 @@ pub(super) async fn applications_are_claimed_once_and_again_by_the_next_life(fix
     );
     fixture.expire_leases().await;
     let next = store.acquire_lease(lease_request("b", 1)).await.unwrap();
-    let mut claimed = next.claim_apps().await.unwrap();
+    let mut claimed = claim_apps(&next).await.unwrap();
     claimed.sort_by_key(|owned| owned.app_id);
     assert_eq!(
         claimed,
@@ -151,7 +151,7 @@ pub(super) async fn a_released_lease_fences_what_is_still_written(fixture: Fixtu
     let store = &fixture.store;
     let app_id = app(store, "app").await.id;
     let lease = store.acquire_lease(lease_request("a", 1)).await.unwrap();
-    lease.claim_apps().await.unwrap();
+    claim_apps(&lease).await.unwrap();
     let of_app = |id| {
         insert(Instance {
             app_id,
@@ -209,9 +209,10 @@ pub(super) async fn a_server_is_known_with_its_applications(fixture: Fixture) {
     app(store, "one").await;
     app(store, "two").await;
     let lease = store.acquire_lease(lease_request("a", 1)).await.unwrap();
-    lease.claim_apps().await.unwrap();
+    claim_apps(&lease).await.unwrap();
     let known = store.known_servers().await.unwrap();
     assert_eq!(known.len(), 1);
-    assert_eq!(known[0].node_id, "a");
-    assert_eq!((known[0].epoch, known[0].apps), (lease.epoch(), 2));
+    assert_eq!(known[0].lease.holder, lease.holder());
+    assert!(known[0].lease.acquired_at_ms > 0);
+    assert_eq!(known[0].apps, 2);
 }

@@ -8,10 +8,12 @@ mod adoption;
 mod app;
 mod assignment;
 mod build;
+mod connections;
 mod instance;
 mod job;
 mod lease;
 mod open;
+mod packet;
 mod race;
 mod restart;
 mod retention;
@@ -280,10 +282,24 @@ macro_rules! shared {
         a_take_over_parts_the_writes_of_two_owners
         one_of_two_gets_a_trigger_key
     }
+    connections {
+        a_read_whose_connection_has_ended_is_asked_again
+        a_renewal_whose_connection_has_ended_is_sent_again
+        a_transaction_whose_connection_has_ended_begins_again
+        a_batch_whose_connection_has_ended_is_written_again
+    }
     })* };
 }
 
 shared! { postgres postgres_shared mariadb mariadb_shared }
+
+// What only this database is picky about.
+suite! { mariadb mariadb_alone:
+    packet {
+        a_batch_longer_than_a_packet_is_parted
+        a_write_longer_than_a_packet_is_refused_alone
+    }
+}
 
 // What only a database that one process has to itself does.
 suite! { sqlite sqlite_alone:

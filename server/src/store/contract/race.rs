@@ -7,7 +7,7 @@ use powerjob_common::id::InstanceId;
 use powerjob_common::status::InstanceStatus;
 
 use super::build::{
-    app, ended_state, insert, instance, occurrence, saved_job, trigger, update, write,
+    app, claim_apps, ended_state, insert, instance, occurrence, saved_job, trigger, update, write,
 };
 use super::writer::lease_request;
 use super::{Fixture, open};
@@ -59,7 +59,7 @@ pub(super) async fn an_application_is_claimed_by_one_of_two(fixture: Fixture) {
     };
     let a = fixture.store.acquire_lease(long("a")).await.unwrap();
     let b = second.acquire_lease(long("b")).await.unwrap();
-    let (of_a, of_b) = tokio::join!(a.claim_apps(), b.claim_apps());
+    let (of_a, of_b) = tokio::join!(claim_apps(&a), claim_apps(&b));
     let (of_a, of_b) = (of_a.unwrap(), of_b.unwrap());
     assert_eq!(of_a.len() + of_b.len(), 20, "{of_a:?} {of_b:?}");
     let shared = of_a
@@ -67,10 +67,10 @@ pub(super) async fn an_application_is_claimed_by_one_of_two(fixture: Fixture) {
         .any(|one| of_b.iter().any(|other| other.app_id == one.app_id));
     assert!(!shared, "{of_a:?} {of_b:?}");
     // The living keep what they have; what a dead one had goes to the other, with a higher epoch.
-    assert_eq!(b.claim_apps().await.unwrap(), []);
+    assert_eq!(claim_apps(&b).await.unwrap(), []);
     let text = "update {pj_server_lease} set expires_at = 0 where node_id = 'a'";
     fixture.execute(text).await;
-    let taken = b.claim_apps().await.unwrap();
+    let taken = claim_apps(&b).await.unwrap();
     assert_eq!(taken.len(), of_a.len());
     assert!(taken.iter().all(|taken| taken.epoch == 2), "{taken:?}");
 }
@@ -83,7 +83,7 @@ pub(super) async fn a_zombie_writes_nothing_after_a_take_over(fixture: Fixture) 
         ..instance(id)
     };
     let lease = zombie.acquire_lease(lease_request("a", 1)).await.unwrap();
-    lease.claim_apps().await.unwrap();
+    claim_apps(&lease).await.unwrap();
     assert_eq!(
         write(zombie, vec![insert(of_app(1))]).await,
         [WriteOutcome::Applied]
@@ -91,7 +91,7 @@ pub(super) async fn a_zombie_writes_nothing_after_a_take_over(fixture: Fixture) 
     let heir = other(&fixture).await;
     let successor = heir.acquire_lease(lease_request("b", 1)).await.unwrap();
     fixture.expire_leases().await;
-    assert_eq!(successor.claim_apps().await.unwrap().len(), 1);
+    assert_eq!(claim_apps(&successor).await.unwrap().len(), 1);
     let ended = WriteOp::Update(match update(1, ended_state(InstanceStatus::Succeed)) {
         WriteOp::Update(update) => {
             Box::new(crate::store::write::InstanceUpdate { app_id, ..*update })
@@ -114,7 +114,7 @@ pub(super) async fn a_take_over_parts_the_writes_of_two_owners(fixture: Fixture)
     let former = fixture.store.clone();
     let app_id = app(&former, "app").await.id;
     let lease = former.acquire_lease(lease_request("a", 1)).await.unwrap();
-    lease.claim_apps().await.unwrap();
+    claim_apps(&lease).await.unwrap();
     let heir = other(&fixture).await;
     let successor = heir.acquire_lease(lease_request("b", 1)).await.unwrap();
     let (begun, has_begun) = tokio::sync::oneshot::channel();
@@ -143,7 +143,7 @@ pub(super) async fn a_take_over_parts_the_writes_of_two_owners(fixture: Fixture)
     heir.write(async move |sql| sql.execute(text, Vec::new()).await)
         .await
         .unwrap();
-    assert_eq!(successor.claim_apps().await.unwrap().len(), 1);
+    assert_eq!(claim_apps(&successor).await.unwrap().len(), 1);
     let seen = heir
         .open_instances(vec![app_id], None, u32::MAX)
         .await

@@ -7,7 +7,7 @@ use powerjob_common::time::ManualClock;
 use powerjob_databases::{DatabaseServer, Durability, Kind};
 use tokio::sync::mpsc;
 
-use super::build::{app, insert, instance, write};
+use super::build::{app, claim_apps, insert, instance, write};
 use super::writer::lease_request;
 use super::{START, open};
 use crate::domain::instance::Instance;
@@ -28,7 +28,7 @@ async fn a_crash_of_the_database_loses_and_doubles_nothing(kind: Kind) {
     let mut request = lease_request("a", 1);
     request.ttl = Duration::from_secs(600);
     let lease = store.acquire_lease(request).await.unwrap();
-    lease.claim_apps().await.unwrap();
+    claim_apps(&lease).await.unwrap();
     let (applied, mut counts) = mpsc::unbounded_channel();
     let writing = store.clone();
     let stream = tokio::spawn(async move {

@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use super::Fixture;
 use super::build::{
-    app, apply, ended_state, insert, instance, occurrence, saved_job, trigger, update, update_from,
-    waiting_state, write,
+    app, apply, claim_apps, ended_state, insert, instance, occurrence, saved_job, trigger, update,
+    update_from, waiting_state, write,
 };
 use crate::domain::instance::{Instance, InstanceState, Trigger};
 use crate::store::lease::LeaseRequest;
@@ -286,7 +286,7 @@ pub(super) async fn a_lost_server_is_fenced_with_everything(fixture: Fixture) {
 async fn two_owned_apps(store: &Store) -> (AppId, AppId) {
     let (one, other) = (app(store, "one").await.id, app(store, "other").await.id);
     let lease = store.acquire_lease(lease_request("node", 1)).await.unwrap();
-    assert_eq!(lease.claim_apps().await.unwrap().len(), 2);
+    assert_eq!(claim_apps(&lease).await.unwrap().len(), 2);
     (one, other)
 }
 

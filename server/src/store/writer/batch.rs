@@ -6,6 +6,7 @@ use std::sync::Arc;
 use powerjob_common::id::{InstanceId, JobId};
 
 use super::encode::is_born_with_more;
+use super::limits::Limits;
 use crate::domain::instance::Instance;
 use crate::store::write::{CommitSink, WriteOp, WriteOutcome};
 
@@ -43,6 +44,8 @@ pub(super) struct Batch {
     follow_up: bool,
     jobs: HashSet<JobId>,
     rows: usize,
+    limits: Limits,
+    bytes: usize,
 }
 
 /// How many rows a write touches.
@@ -54,9 +57,10 @@ pub(super) fn row_weight(op: &WriteOp) -> usize {
 }
 
 impl Batch {
-    pub(super) fn new(follow_up: bool) -> Self {
+    pub(super) fn new(follow_up: bool, limits: Limits) -> Self {
         Self {
             follow_up,
+            limits,
             ..Self::default()
         }
     }
@@ -74,9 +78,13 @@ impl Batch {
         })
     }
 
-    /// Whether the statements, which run kind by kind, keep the order of this write and those
-    /// already here.
+    /// Whether a write may come into this batch, too: the statements stay short enough, and they, which
+    /// run kind by kind, keep the order of this write and those already here.
     pub(super) fn has_room_for(&self, op: &WriteOp) -> bool {
+        self.limits.allow(self.bytes + self.limits.weight(op)) && self.keeps_order_with(op)
+    }
+
+    fn keeps_order_with(&self, op: &WriteOp) -> bool {
         match op {
             WriteOp::Insert(instance) => !self.instances.contains_key(&instance.instance_id),
             WriteOp::Update(update) => {
@@ -95,6 +103,7 @@ impl Batch {
 
     pub(super) fn push(&mut self, sink: usize, token: u64, op: WriteOp) {
         self.rows += row_weight(&op);
+        self.bytes += self.limits.weight(&op);
         match &op {
             WriteOp::Insert(instance) => {
                 self.instances.insert(

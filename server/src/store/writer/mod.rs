@@ -11,6 +11,7 @@ mod batch;
 mod commit;
 mod encode;
 mod engine;
+mod limits;
 mod mysql;
 mod postgres;
 mod queue;
@@ -35,8 +36,9 @@ use tokio::task::JoinHandle;
 use super::Error;
 use super::dialect::Dialect;
 use super::fence::FenceCell;
-use super::sql::Sql;
+use super::sql::{Sql, over_open_connection};
 use super::write::{CommitSink, Lane, Overloaded, WriteOp, WriteOutcome, check};
+use limits::Limits;
 use queue::Queue;
 pub use stats::WriterReading;
 use stats::WriterStats;
@@ -49,6 +51,7 @@ pub struct Writer {
     queue: Arc<ClosedAtLast>,
     stats: Arc<WriterStats>,
     dialect: Arc<Dialect>,
+    limits: Limits,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
@@ -84,6 +87,8 @@ pub(super) struct WriterParts {
     pub(super) fence: Arc<FenceCell>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) queue_rows: usize,
+    /// The most that the database takes in a statement; `None`: as much as there is.
+    pub(super) statement_bytes: Option<usize>,
 }
 
 impl Writer {
@@ -94,7 +99,8 @@ impl Writer {
     pub(super) fn start(parts: WriterParts, runtime: &Handle) -> Result<Self, Error> {
         // PostgreSQL's one statement sees none of its own rows.
         let follow_up = parts.dialect.backend() != DbBackend::Postgres;
-        let queue = Arc::new(Queue::new(parts.queue_rows, follow_up));
+        let limits = Limits::new(parts.statement_bytes);
+        let queue = Arc::new(Queue::new(parts.queue_rows, follow_up, limits));
         let stats = Arc::new(WriterStats::default());
         let dialect = Arc::clone(&parts.dialect);
         let tasks = task::start(parts, Arc::clone(&queue), Arc::clone(&stats), runtime)
@@ -103,6 +109,7 @@ impl Writer {
             queue: Arc::new(ClosedAtLast(queue)),
             stats,
             dialect,
+            limits,
             tasks: Arc::new(Mutex::new(tasks)),
         })
     }
@@ -118,6 +125,7 @@ impl Writer {
         sink: &Arc<dyn CommitSink>,
         items: Vec<(u64, WriteOp)>,
     ) -> Result<(), Overloaded> {
+        let check = |op: &WriteOp| check(op).and_then(|()| self.limits.check(op));
         let is_fit = |(_, op): &(u64, WriteOp)| check(op).is_ok();
         if items.iter().all(is_fit) {
             return self.queue.push(lane, sink, items);
@@ -213,11 +221,13 @@ where
     F: FnOnce(Sql) -> R,
     R: Future<Output = Result<T, Error>>,
 {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..Default::default()
+    let begin = || {
+        connection.begin_with_options(TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        })
     };
-    let transaction = Arc::new(connection.begin_with_options(options).await?);
+    let transaction = Arc::new(over_open_connection(begin).await?);
     let sql = Sql::in_transaction(Arc::clone(&transaction), dialect);
     let result = match sql.take_turn().await {
         Ok(()) => work(sql).await,

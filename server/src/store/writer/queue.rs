@@ -13,6 +13,7 @@ use sea_orm::DatabaseConnection;
 use tokio::sync::Notify;
 
 use super::batch::{Batch, row_weight};
+use super::limits::Limits;
 use crate::store::write::{CommitSink, Lane, Overloaded, WriteOp};
 
 /// Bulk rows in one commit.
@@ -56,6 +57,7 @@ pub(super) struct Queue {
     capacity: usize,
     /// Whether an instance may be inserted and updated by the same commit.
     follow_up: bool,
+    limits: Limits,
     arrived: Notify,
 }
 
@@ -66,13 +68,14 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize, follow_up: bool) -> Self {
+    pub(super) fn new(capacity: usize, follow_up: bool, limits: Limits) -> Self {
         Self {
             lanes: Mutex::default(),
             rows: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
             capacity,
             follow_up,
+            limits,
             arrived: Notify::new(),
         }
     }
@@ -155,7 +158,7 @@ impl Queue {
         if nothing_hot {
             return if lanes.closed { Work::End } else { Work::Idle };
         }
-        let mut batch = Batch::new(self.follow_up);
+        let mut batch = Batch::new(self.follow_up, self.limits);
         fill(&mut batch, &mut lanes.express, EXPRESS_ROWS);
         fill(&mut batch, &mut lanes.bulk, BULK_ROWS);
         self.rows.fetch_sub(batch.rows(), Relaxed);
