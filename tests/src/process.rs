@@ -103,6 +103,7 @@ pub struct Cluster {
     pub workers: String,
     binary: PathBuf,
     server: Option<Process>,
+    url: Option<String>,
 }
 
 impl Cluster {
@@ -122,7 +123,11 @@ impl Cluster {
         let folder = folder.join(node);
         std::fs::create_dir_all(&folder)?;
         let database = format!("database_url = {url:?}\n");
-        Self::configured(&folder, binary, node, &database)
+        let member = Self::configured(&folder, binary, node, &database)?;
+        Ok(Self {
+            url: Some(url.to_owned()),
+            ..member
+        })
     }
 
     fn configured(folder: &Path, binary: &Path, node: &str, more: &str) -> io::Result<Self> {
@@ -139,6 +144,7 @@ impl Cluster {
             workers,
             binary: binary.to_owned(),
             server: None,
+            url: None,
         })
     }
 
@@ -256,6 +262,14 @@ impl Cluster {
             address: self.http.clone(),
             token: token.to_owned(),
         })
+    }
+
+    /// The database of the server.
+    pub fn database_url(&self) -> String {
+        match &self.url {
+            Some(url) => url.clone(),
+            None => format!("sqlite:{}?mode=rw", self.database().display()),
+        }
     }
 
     /// The SQLite file of the server.

@@ -15,6 +15,8 @@ use crate::http::Connection;
 pub struct Reached {
     /// Durable, finished instances a second, from the first call to the last finish.
     pub per_second: f64,
+    /// How many these were.
+    pub instances: usize,
     /// Duration of the calls in milliseconds.
     pub call_ms: Quantiles,
 }
@@ -30,8 +32,42 @@ pub async fn closed_loop(
     calls: usize,
     batch: usize,
 ) -> io::Result<Reached> {
-    let (path, body) = request(job, batch);
     let start = monotonic();
+    let times = calls_of(stage, request(job, batch, 0), clients, calls).await?;
+    let instances = times.len() * batch;
+    stage.until_done(instances as u64).await?;
+    let per_second = instances as f64 / (monotonic() - start).as_secs_f64();
+    Ok(Reached {
+        per_second,
+        instances,
+        call_ms: Quantiles::of(times),
+    })
+}
+
+/// As [`closed_loop`] for runs that start `delay_ms` later; accepted runs a second.
+///
+/// # Errors
+/// When a call fails.
+pub async fn delayed(
+    stage: &Stage,
+    job: &str,
+    clients: usize,
+    calls: usize,
+    batch: usize,
+    delay_ms: u64,
+) -> io::Result<f64> {
+    let start = monotonic();
+    let times = calls_of(stage, request(job, batch, delay_ms), clients, calls).await?;
+    Ok((times.len() * batch) as f64 / (monotonic() - start).as_secs_f64())
+}
+
+/// The same call again and again from each client; the durations in milliseconds.
+async fn calls_of(
+    stage: &Stage,
+    (path, body): (String, String),
+    clients: usize,
+    calls: usize,
+) -> io::Result<Vec<f64>> {
     let mut loops = Vec::new();
     for _ in 0..clients {
         let (path, body) = (path.clone(), body.clone());
@@ -54,20 +90,19 @@ pub async fn closed_loop(
     for client in loops {
         times.extend(client.await.map_err(io::Error::other)??);
     }
-    let instances = times.len() * batch;
-    stage.until_done(instances as u64).await?;
-    let per_second = instances as f64 / (monotonic() - start).as_secs_f64();
-    Ok(Reached {
-        per_second,
-        call_ms: Quantiles::of(times),
-    })
+    Ok(times)
 }
 
-fn request(job: &str, batch: usize) -> (String, String) {
+fn request(job: &str, batch: usize, delay_ms: u64) -> (String, String) {
+    let run = if delay_ms == 0 {
+        json!({})
+    } else {
+        json!({ "delayMs": delay_ms })
+    };
     if batch == 1 {
-        return (format!("/v1/jobs/{job}/runs"), "{}".to_owned());
+        return (format!("/v1/jobs/{job}/runs"), run.to_string());
     }
-    let runs: Vec<Value> = (0..batch).map(|_| json!({})).collect();
+    let runs: Vec<Value> = (0..batch).map(|_| run.clone()).collect();
     (
         format!("/v1/jobs/{job}/runs:batch"),
         json!({ "runs": runs }).to_string(),
@@ -86,6 +121,7 @@ pub async fn idle_calls(
 ) -> io::Result<(Quantiles, Value)> {
     let path = format!("/v1/jobs/{job}/runs");
     let mut connection = Connection::open(&stage.api.address, &stage.api.token).await?;
+    let open = stage.open_instances().await?;
     stage.noted()?;
     let mut times = Vec::with_capacity(calls);
     for _ in 0..calls {
@@ -100,6 +136,6 @@ pub async fn idle_calls(
         times.push((monotonic() - begin).as_secs_f64() * 1e3);
         tokio::time::sleep(Duration::from_millis(5)).await; // allow-sleep: the pause is the load
     }
-    stage.until_idle().await?;
+    stage.until_open(open).await?;
     Ok((Quantiles::of(times), stage.noted()?["sinceCallUs"].clone()))
 }

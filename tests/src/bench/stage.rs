@@ -5,12 +5,14 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use powerjob_databases::DatabaseServer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::clock::monotonic;
+use super::cost::Cost;
 use crate::http::Connection;
-use crate::process::{Api, Cluster};
+use crate::process::{Api, Cluster, Process};
 
 /// The programs under test.
 #[derive(Debug, Clone)]
@@ -19,6 +21,25 @@ pub struct Programs {
     pub powerjob: std::path::PathBuf,
     /// The `bench_worker` binary.
     pub worker: std::path::PathBuf,
+}
+
+/// Where the server keeps its data.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// The embedded database, in the server's folder.
+    Sqlite,
+    /// A fresh schema of a running PostgreSQL.
+    Postgres(&'a DatabaseServer),
+}
+
+impl Place<'_> {
+    /// For the name of a figure.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
 }
 
 /// A running server with one application and one worker.
@@ -30,6 +51,9 @@ pub struct Stage {
     pub api: Api,
     /// The application.
     pub app: String,
+    /// For those who look into the database themselves.
+    pub database_url: String,
+    secret: String,
     worker: BenchWorker,
     _folder: TempDir,
 }
@@ -55,9 +79,16 @@ impl Stage {
     ///
     /// # Errors
     /// When a process cannot be started or the API refuses.
-    pub async fn set_up(programs: &Programs) -> io::Result<Self> {
+    pub async fn set_up(programs: &Programs, place: Place<'_>) -> io::Result<Self> {
         let folder = TempDir::new()?;
-        let mut cluster = Cluster::new(folder.path(), &programs.powerjob)?;
+        let mut cluster = match place {
+            Place::Sqlite => Cluster::new(folder.path(), &programs.powerjob)?,
+            Place::Postgres(server) => {
+                let url = server.fresh().await.map_err(io::Error::other)?;
+                Cluster::member(folder.path(), &programs.powerjob, "s1", &url)?
+            }
+        };
+        let database_url = cluster.database_url();
         cluster.start_server().await?;
         let api = cluster.sign_in().await?;
         let (app, secret) = api.create_app("bench").await?;
@@ -67,6 +98,8 @@ impl Stage {
             cluster,
             api,
             app,
+            database_url,
+            secret,
             worker,
             _folder: folder,
         })
@@ -90,6 +123,30 @@ impl Stage {
         let mut line = String::new();
         self.worker.answers.read_line(&mut line)?;
         serde_json::from_str(&line).map_err(io::Error::other)
+    }
+
+    /// Ends the server, so that its database can be filled, and starts it again; gives the time from
+    /// the start to the moment when it is ready.
+    ///
+    /// # Errors
+    /// When it does not end or start, and those of `fill`.
+    pub async fn refill<T, F, E>(&mut self, fill: F) -> io::Result<(T, Duration)>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.cluster.server().terminate()?;
+        let filled = fill.await.map_err(io::Error::other)?;
+        let begun = monotonic();
+        self.cluster.start_server().await?;
+        let ready_after = monotonic() - begun;
+        self.api.until_workers(&self.app, 1).await;
+        Ok((filled, ready_after))
+    }
+
+    /// Process id of the server.
+    pub fn server_pid(&mut self) -> u32 {
+        self.cluster.server().pid()
     }
 
     /// Process id of the worker.
@@ -116,15 +173,49 @@ impl Stage {
     /// # Errors
     /// When the server goes away.
     pub async fn until_idle(&self) -> io::Result<()> {
-        let mut connection = Connection::open(&self.api.address, &self.api.token).await?;
-        let path = format!("/v1/apps/{}", self.app);
-        loop {
-            let answer = connection.call("GET", &path, b"").await?.json()?;
-            if answer["health"]["openInstances"] == 0 {
-                return Ok(());
-            }
+        self.until_open(0).await
+    }
+
+    /// Waits until so many instances of the application are open.
+    ///
+    /// # Errors
+    /// When the server goes away.
+    pub async fn until_open(&self, instances: u64) -> io::Result<()> {
+        while self.open_instances().await? != instances {
             tokio::time::sleep(Duration::from_millis(10)).await; // allow-sleep: the pace of the asking
         }
+        Ok(())
+    }
+
+    /// Instances of the application that have not ended.
+    ///
+    /// # Errors
+    /// When the server goes away.
+    pub async fn open_instances(&self) -> io::Result<u64> {
+        let app = self
+            .api
+            .call("GET", &format!("/v1/apps/{}", self.app), &Value::Null)
+            .await?;
+        app["health"]["openInstances"]
+            .as_u64()
+            .ok_or_else(|| io::Error::other(app.to_string()))
+    }
+
+    /// What the server has cost so far.
+    ///
+    /// # Errors
+    /// When the server goes away.
+    pub async fn cost(&mut self) -> io::Result<Cost> {
+        let pid = self.server_pid();
+        Cost::of(pid, &self.api.address, &self.api.token).await
+    }
+
+    /// One more worker, the ready-made agent.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_agent(&self, name: &str) -> io::Result<Process> {
+        self.cluster.start_agent(name, "bench", &self.secret, &[])
     }
 }
 

@@ -78,7 +78,7 @@ impl Figure {
         let low = self.runs.iter().copied().fold(f64::INFINITY, f64::min);
         let high = self.runs.iter().copied().fold(0.0, f64::max);
         format!(
-            "{:<46} {:>12.2} {:<8} {:>12.2}..{:<12.2} {:<10} {beside}",
+            "{:<56} {:>12.2} {:<8} {:>12.2}..{:<12.2} {:<10} {beside}",
             self.name, self.median, self.unit, low, high, self.wanted
         )
     }
