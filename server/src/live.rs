@@ -5,6 +5,7 @@ mod cluster;
 mod events;
 mod jobs;
 mod ownership;
+mod packed_job;
 mod run_stats;
 mod running;
 mod workers;

@@ -278,7 +278,6 @@ pub(super) fn start(ground: Ground) -> Actors {
         announcement: ground.announcement,
         ownership: ground.ownership,
         cluster: ground.cluster,
-        jobs,
         zone: ground.facts.zone,
         order_workers: registry.port().from(elector.path()),
         adopt: adopt(elector.path()),

@@ -157,9 +157,14 @@ impl Store {
         F: FnOnce(Sql) -> R,
         R: Future<Output = Result<T, Error>> + Send + 'static,
     {
+        let sql = self.reading();
+        self.inner.runtime.spawn(work(sql)).await.map_err(ended)?
+    }
+
+    /// Statements on a connection of the pool; only for tasks of the store's runtime.
+    fn reading(&self) -> Sql {
         let inner = &self.inner;
-        let sql = Sql::on_connection(inner.reading.clone(), Arc::clone(&inner.dialect));
-        inner.runtime.spawn(work(sql)).await.map_err(ended)?
+        Sql::on_connection(inner.reading.clone(), Arc::clone(&inner.dialect))
     }
 
     /// Runs a transaction on the writing connection.

@@ -1,12 +1,14 @@
 //! Running statements, on a connection of the pool or inside a transaction.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::Stream;
 use powerjob_common::time::UnixMillis;
 use sea_orm::sqlx::{Column, Postgres, Row, Type};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
-    TryGetable, Value,
+    StreamTrait, TryGetable, Value,
 };
 
 use super::Error;
@@ -103,6 +105,19 @@ impl Sql {
                 over_open_connection(|| connection.query_all_raw(statement.clone())).await?
             }
             Link::Transaction(transaction) => transaction.query_all_raw(statement).await?,
+        })
+    }
+
+    /// The rows of a query, one after the other: for results too large for memory. Not asked again.
+    pub(super) async fn stream(
+        &self,
+        template: &str,
+        values: Vec<Value>,
+    ) -> Result<Pin<Box<dyn Stream<Item = Result<QueryResult, DbErr>> + Send + '_>>, Error> {
+        let statement = self.dialect.statement(template, values);
+        Ok(match &self.link {
+            Link::Connection(connection) => Box::pin(connection.stream_raw(statement).await?),
+            Link::Transaction(transaction) => Box::pin(transaction.stream_raw(statement).await?),
         })
     }
 

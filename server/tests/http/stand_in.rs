@@ -248,7 +248,7 @@ fn finish(
     if job.status == SwitchableStatus::Deleted {
         jobs.remove(job.id);
     } else {
-        jobs.put(job.clone());
+        jobs.put(&job);
     }
     Ok(job)
 }

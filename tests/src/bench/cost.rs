@@ -25,20 +25,32 @@ impl Cost {
     /// # Errors
     /// When the server is gone.
     pub async fn of(pid: u32, http: &str, token: &str) -> io::Result<Self> {
-        let mut connection = Connection::open(http, token).await?;
-        let metrics = connection.call("GET", "/metrics", b"").await?;
-        let text = String::from_utf8_lossy(&metrics.body).into_owned();
-        let commits = text
-            .lines()
-            .find_map(|line| line.strip_prefix("powerjob_store_commit_seconds_count"))
-            .and_then(|rest| rest.split_whitespace().next_back()?.parse().ok())
-            .ok_or_else(|| io::Error::other(format!("no commits in the metrics: {text}")))?;
+        let commits = metric(http, token, "powerjob_store_commit_seconds_count").await?;
         Ok(Self {
             cpu_s: cpu_s(pid)?,
             commits,
             pss_mib: pss_mib(pid)?,
         })
     }
+}
+
+/// A number of the server's metrics that has no labels.
+///
+/// # Errors
+/// When the server is gone or has no such metric.
+pub async fn metric(http: &str, token: &str, name: &str) -> io::Result<f64> {
+    let mut connection = Connection::open(http, token).await?;
+    let metrics = connection.call("GET", "/metrics", b"").await?;
+    let text = String::from_utf8_lossy(&metrics.body);
+    text.lines()
+        .find_map(|line| {
+            line.strip_prefix(name)?
+                .strip_prefix(' ')?
+                .trim()
+                .parse()
+                .ok()
+        })
+        .ok_or_else(|| io::Error::other(format!("no {name} in the metrics: {text}")))
 }
 
 /// Processor time of a process in seconds.

@@ -9,8 +9,8 @@ use powerjob_databases::DatabaseServer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::clock::monotonic;
-use super::cost::Cost;
+use super::clock::{monotonic, wall_us};
+use super::cost::{Cost, metric};
 use crate::http::Connection;
 use crate::process::{Api, Cluster, Process};
 
@@ -56,6 +56,17 @@ pub struct Stage {
     secret: String,
     worker: BenchWorker,
     _folder: TempDir,
+}
+
+/// A server that was started again.
+#[derive(Debug)]
+pub struct Refilled<T> {
+    /// What the filling gave.
+    pub filled: T,
+    /// The start of the process, epoch milliseconds.
+    pub started_ms: i64,
+    /// From there until it was ready, in milliseconds.
+    pub ready_ms: f64,
 }
 
 /// The benchmark's worker process.
@@ -125,23 +136,26 @@ impl Stage {
         serde_json::from_str(&line).map_err(io::Error::other)
     }
 
-    /// Ends the server, so that its database can be filled, and starts it again; gives the time from
-    /// the start to the moment when it is ready.
+    /// Ends the server, so that its database can be filled, and starts it again.
     ///
     /// # Errors
     /// When it does not end or start, and those of `fill`.
-    pub async fn refill<T, F, E>(&mut self, fill: F) -> io::Result<(T, Duration)>
+    pub async fn refill<T, F, E>(&mut self, fill: F) -> io::Result<Refilled<T>>
     where
         F: Future<Output = Result<T, E>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         self.cluster.server().terminate()?;
         let filled = fill.await.map_err(io::Error::other)?;
-        let begun = monotonic();
+        let (begun, started_ms) = (monotonic(), wall_us() / 1_000);
         self.cluster.start_server().await?;
-        let ready_after = monotonic() - begun;
+        let ready_ms = (monotonic() - begun).as_secs_f64() * 1e3;
         self.api.until_workers(&self.app, 1).await;
-        Ok((filled, ready_after))
+        Ok(Refilled {
+            filled,
+            started_ms,
+            ready_ms,
+        })
     }
 
     /// Process id of the server.
@@ -208,6 +222,14 @@ impl Stage {
     pub async fn cost(&mut self) -> io::Result<Cost> {
         let pid = self.server_pid();
         Cost::of(pid, &self.api.address, &self.api.token).await
+    }
+
+    /// A number of the server's metrics that has no labels.
+    ///
+    /// # Errors
+    /// When the server goes away or has no such metric.
+    pub async fn metric(&self, name: &str) -> io::Result<f64> {
+        metric(&self.api.address, &self.api.token, name).await
     }
 
     /// One more worker, the ready-made agent.

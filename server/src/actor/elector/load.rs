@@ -2,21 +2,26 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use powerjob_common::id::{AppId, JobId};
 use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
 use powerjob_common::time::UnixMillis;
 
 use super::ElectorParts;
+use super::reconciler::FAILURE_PAUSE;
 use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, shard_of};
-use crate::actor::scheduler::{ScheduleApp, parse_schedule};
+use crate::actor::scheduler::{LoadedJob, ScheduleApp, UnscheduleApp, parse_schedule};
 use crate::actor::worker_registry::ApplyWorkerOrders;
 use crate::domain::instance::Instance;
 use crate::domain::job::JobDefinition;
 use crate::domain::trigger::{after_run, first_trigger};
+use crate::store::job::JobPart;
 
 /// Instances that are loaded at once.
 const PIECE: u32 = 2_000;
+/// Jobs that are due within so much are loaded before the others.
+const SOON: Duration = Duration::from_secs(60);
 
 /// Definitions of jobs by revision.
 type Definitions = HashMap<(JobId, i64), Arc<JobDefinition>>;
@@ -34,43 +39,117 @@ pub(super) enum LoadError {
 
 /// Loads everything about an application and hands it over. Repeating it is harmless. That it is ours
 /// was read when the ownership table had this generation.
+///
+/// Jobs are handed over in pieces. Those that are due soon are there when this returns; with a million
+/// of them, the first triggers do not wait for the others, which follow by and by.
 pub(super) async fn load_app(
     parts: &ElectorParts,
     app_id: AppId,
     epoch: i64,
     generation: u64,
 ) -> Result<(), LoadError> {
-    // First of all: workers that were taken off line must not be given what is loaded next.
-    let orders = parts.store.worker_orders(app_id).await?;
-    parts.order_workers.tell(ApplyWorkerOrders {
+    // What an earlier ownership left behind.
+    parts.leaving.unschedule.tell(UnscheduleApp { app_id })?;
+    let loading = Loading {
+        parts: parts.clone(),
         app_id,
-        orders,
-        reply: None,
-    })?;
-    let jobs = parts.store.load_jobs(vec![app_id]).await?;
-    let mut by_id: HashMap<JobId, Arc<JobDefinition>> = HashMap::with_capacity(jobs.len());
-    for job in jobs {
-        let job = Arc::new(job);
-        parts.jobs.put(job.clone());
-        by_id.insert(job.id, job);
+        epoch,
+        generation,
+    };
+    match loading.begin().await {
+        Ok(rest) => {
+            tokio::spawn(loading.load_rest(rest));
+            Ok(())
+        }
+        Err(error) => {
+            parts.leaving.unschedule.tell(UnscheduleApp { app_id })?;
+            Err(error)
+        }
     }
-    let busy = load_instances(parts, app_id, epoch, &mut by_id).await?;
-    if parts.ownership.generation() != generation {
-        return Err(LoadError::LeaseRanOut);
+}
+
+struct Loading {
+    parts: ElectorParts,
+    app_id: AppId,
+    epoch: i64,
+    generation: u64,
+}
+
+impl Loading {
+    /// Enters the application with the jobs that matter at once; gives the part that is left.
+    async fn begin(&self) -> Result<JobPart, LoadError> {
+        let Self {
+            ref parts,
+            app_id,
+            epoch,
+            generation,
+        } = *self;
+        // First of all: workers that were taken off line must not be given what is loaded next.
+        let orders = parts.store.worker_orders(app_id).await?;
+        parts.order_workers.tell(ApplyWorkerOrders {
+            app_id,
+            orders,
+            reply: None,
+        })?;
+        let busy = load_instances(parts, app_id, epoch).await?;
+        // The end of a run that a loop waits for must not come before the loop.
+        self.load_jobs(JobPart::Loops, &busy, false).await?;
+        if parts.ownership.generation() != generation {
+            return Err(LoadError::LeaseRanOut);
+        }
+        parts.ownership.enter(app_id, epoch);
+        let soon = parts.clock.now().after(SOON);
+        self.load_jobs(JobPart::DueUntil(soon), &busy, true).await?;
+        tracing::info!(%app_id, epoch, "took over an application");
+        Ok(JobPart::DueAfter(soon))
     }
-    parts.ownership.enter(app_id, epoch);
-    let now = parts.clock.now();
-    let jobs = by_id
-        .into_values()
-        .filter(|job| job.status == SwitchableStatus::Enable)
-        .map(|job| {
-            let next = next_of(parts, &job, busy.contains(&job.id), now);
-            (job, next)
-        })
-        .collect();
-    parts.schedule.tell(ScheduleApp { app_id, jobs })?;
-    tracing::info!(%app_id, epoch, "took over an application");
-    Ok(())
+
+    /// Goes on until all jobs are there, or the application is not ours any more.
+    async fn load_rest(self, part: JobPart) {
+        let none_is_busy = HashSet::new();
+        while let Err(error) = self.load_jobs(part, &none_is_busy, true).await {
+            if self.is_over() {
+                return;
+            }
+            tracing::warn!(app_id = %self.app_id, %error, "not all jobs could be loaded");
+            tokio::time::sleep(FAILURE_PAUSE).await;
+        }
+    }
+
+    /// Whether what is loaded now would be of no use.
+    fn is_over(&self) -> bool {
+        let ownership = &self.parts.ownership;
+        ownership.generation() != self.generation || !ownership.is_loaded(self.app_id, self.epoch)
+    }
+
+    async fn load_jobs(
+        &self,
+        part: JobPart,
+        busy: &HashSet<JobId>,
+        is_entered: bool,
+    ) -> Result<(), LoadError> {
+        let parts = &self.parts;
+        let mut pieces = parts.store.jobs_in_pieces(self.app_id, part);
+        while let Some(piece) = pieces.recv().await {
+            if is_entered && self.is_over() {
+                return Err(LoadError::LeaseRanOut);
+            }
+            let now = parts.clock.now();
+            let jobs = piece?
+                .into_iter()
+                .map(|job| LoadedJob {
+                    next: next_of(parts, &job, busy.contains(&job.id), now),
+                    job,
+                })
+                .collect();
+            parts.schedule.tell(ScheduleApp {
+                app_id: self.app_id,
+                is_entered,
+                jobs,
+            })?;
+        }
+        Ok(())
+    }
 }
 
 /// Hands the open instances to their managers; returns the jobs that have any.
@@ -78,9 +157,9 @@ async fn load_instances(
     parts: &ElectorParts,
     app_id: AppId,
     epoch: i64,
-    jobs: &mut HashMap<JobId, Arc<JobDefinition>>,
 ) -> Result<HashSet<JobId>, LoadError> {
     let mut busy = HashSet::new();
+    let mut jobs = HashMap::new();
     let mut former = Definitions::new();
     let mut after = None;
     loop {
@@ -93,13 +172,13 @@ async fn load_instances(
         };
         after = Some(last.instance_id);
         busy.extend(piece.iter().map(|instance| instance.job_id));
-        load_missing_jobs(parts, &piece, jobs).await?;
-        load_former_definitions(parts, &piece, jobs, &mut former).await?;
-        hand_over(parts, piece, epoch, jobs, &former)?;
+        load_missing_jobs(parts, &piece, &mut jobs).await?;
+        load_former_definitions(parts, &piece, &jobs, &mut former).await?;
+        hand_over(parts, piece, epoch, &jobs, &former)?;
     }
 }
 
-/// Deleted jobs may have open instances, too.
+/// The jobs of open instances, deleted ones too.
 async fn load_missing_jobs(
     parts: &ElectorParts,
     piece: &[Instance],
@@ -181,7 +260,7 @@ fn next_of(
     is_busy: bool,
     now: UnixMillis,
 ) -> Option<UnixMillis> {
-    if job.next_trigger_at.is_some() {
+    if job.next_trigger_at.is_some() || job.status != SwitchableStatus::Enable {
         return job.next_trigger_at;
     }
     let schedule = parse_schedule(&job.schedule, parts.zone).ok()?;

@@ -30,7 +30,7 @@ use self::reconciler::{Hint, Reconciler};
 use crate::actor::instance_manager::AdoptRuns;
 use crate::actor::scheduler::{AwaitPlanning, ScheduleApp};
 use crate::actor::worker_registry::ApplyWorkerOrders;
-use crate::live::{Cluster, JobTable, Ownership};
+use crate::live::{Cluster, Ownership};
 use crate::store::assignment::{Announcement, LeaseRow};
 use crate::store::lease::{LeaseWatch, Renewal, ServerLease};
 use crate::store::{Error, Store};
@@ -78,7 +78,6 @@ pub(crate) struct ElectorParts {
     pub(crate) announcement: Announcement,
     pub(crate) ownership: Ownership,
     pub(crate) cluster: Cluster,
-    pub(crate) jobs: JobTable,
     pub(crate) zone: chrono_tz::Tz,
     pub(crate) order_workers: Port<ApplyWorkerOrders>,
     pub(crate) adopt: Vec<Port<AdoptRuns>>,

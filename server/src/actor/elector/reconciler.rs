@@ -34,7 +34,7 @@ const IDLE_PAUSE: Duration = Duration::from_secs(1);
 /// A gift that is on its way is looked for so often.
 const EXPECTING_PAUSE: Duration = Duration::from_millis(20);
 /// After a failure.
-const FAILURE_PAUSE: Duration = Duration::from_millis(250);
+pub(super) const FAILURE_PAUSE: Duration = Duration::from_millis(250);
 /// Beyond a renewal, in which the others read the leases: their time to plan.
 const SETTLING: Duration = Duration::from_millis(150);
 /// What the one to whom it falls has not taken within this time is taken by anybody.

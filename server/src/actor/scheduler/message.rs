@@ -77,13 +77,22 @@ impl Letter for SwitchJob {
     const NAME: &'static str = "SwitchJob";
 }
 
-/// The jobs of an application that this server has just taken; sent by the elector.
+/// Jobs of an application that this server is taking; sent by the elector, in pieces.
 #[derive(Debug, Serialize)]
 pub(crate) struct ScheduleApp {
     pub(crate) app_id: AppId,
-    /// The jobs with the time from which their schedules go on.
+    /// Whether the application is ours already: then nothing is done when it is not any more.
+    pub(crate) is_entered: bool,
+    /// All jobs, also those that are switched off.
     #[serde(skip)]
-    pub(crate) jobs: Vec<(Arc<JobDefinition>, Option<UnixMillis>)>,
+    pub(crate) jobs: Vec<LoadedJob>,
+}
+
+/// A job and the time from which its schedule goes on; `None` without one.
+#[derive(Debug)]
+pub(crate) struct LoadedJob {
+    pub(crate) job: JobDefinition,
+    pub(crate) next: Option<UnixMillis>,
 }
 
 /// The application is not ours any more; sent by the elector.

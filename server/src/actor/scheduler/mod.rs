@@ -24,7 +24,7 @@ use powerjob_common::time::{Clock, UnixMillis};
 use powerjob_common::time_expression::Schedule;
 
 pub(crate) use self::message::{
-    AwaitPlanning, JobsDue, ScheduleApp, TriggersCommitted, UnscheduleApp,
+    AwaitPlanning, JobsDue, LoadedJob, ScheduleApp, TriggersCommitted, UnscheduleApp,
 };
 pub use self::message::{SaveError, SaveJob, SwitchJob};
 use self::plan::Pending;
@@ -42,8 +42,11 @@ use crate::store::write::{CommitSink, WriteOutcome};
 const TURN_PAUSE: Duration = Duration::from_millis(20);
 /// After a refusal of the store nothing is tried for so long.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
-/// Parsed schedules that are kept.
+/// Parsed schedules that are kept; many jobs share one.
 const CACHED_SCHEDULES: usize = 20_000;
+
+/// What a schedule is parsed from.
+type ScheduleText = (TimeExpressionType, String, Option<String>);
 
 /// What the scheduler needs.
 #[derive(Debug, Clone)]
@@ -69,7 +72,7 @@ pub(crate) struct SchedulerParts {
 pub(crate) struct Scheduler {
     parts: SchedulerParts,
     index: DueIndex,
-    schedules: HashMap<JobId, (i64, Schedule)>,
+    schedules: HashMap<ScheduleText, Arc<Schedule>>,
     /// Triggers whose commit is not known yet; at most one for each job.
     pending: HashMap<JobId, Pending>,
     /// Jobs for which the store holds no next time, whatever the index says: loops between runs.
@@ -124,6 +127,20 @@ impl Scheduler {
         self.parts.clock.now()
     }
 
+    /// Begins with a job as it was loaded, unless it was begun with already.
+    fn enter(&mut self, job: JobDefinition, next: Option<UnixMillis>, ctx: &mut Context<Self>) {
+        if self.index.get(job.id).is_some() {
+            return;
+        }
+        if job.next_trigger_at.is_none() {
+            self.loops.insert(job.id);
+        }
+        self.index.set(job.id, next);
+        if next.is_none() && has_times(job.schedule.kind) {
+            self.end_schedule(Arc::new(job), ctx);
+        }
+    }
+
     /// Sets the timer to the moment at which the next job is to be looked at.
     fn set_deadline(&self) {
         let look_ahead = self.parts.look_ahead.as_millis() as i64;
@@ -151,19 +168,19 @@ impl Scheduler {
     }
 
     /// The parsed schedule of a job; `None` when the store holds one that cannot be read.
-    fn schedule(&mut self, job: &JobDefinition) -> Option<Schedule> {
-        if let Some((revision, schedule)) = self.schedules.get(&job.id)
-            && *revision == job.revision
-        {
-            return Some(schedule.clone());
+    fn schedule(&mut self, job: &JobDefinition) -> Option<Arc<Schedule>> {
+        let spec = &job.schedule;
+        let text = (spec.kind, spec.expression.clone(), spec.zone.clone());
+        if let Some(schedule) = self.schedules.get(&text) {
+            return Some(Arc::clone(schedule));
         }
-        match save::parse(&job.schedule, self.parts.zone) {
+        match save::parse(spec, self.parts.zone) {
             Ok(schedule) => {
                 if self.schedules.len() >= CACHED_SCHEDULES {
                     self.schedules.clear();
                 }
-                self.schedules
-                    .insert(job.id, (job.revision, schedule.clone()));
+                let schedule = Arc::new(schedule);
+                self.schedules.insert(text, Arc::clone(&schedule));
                 Some(schedule)
             }
             Err(error) => {
@@ -186,15 +203,19 @@ impl Handler<Mail<ScheduleApp>> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, mail: Mail<ScheduleApp>, ctx: &mut Self::Context) {
-        let (ScheduleApp { app_id, jobs }, _ticket) = mail.open();
-        tracing::info!(%app_id, job_count = jobs.len(), "scheduling an application");
-        for (job, next) in jobs {
-            if job.next_trigger_at.is_none() {
-                self.loops.insert(job.id);
-            }
-            self.index.set(job.id, next);
-            if next.is_none() && has_times(job.schedule.kind) {
-                self.end_schedule(job, ctx);
+        let (letter, _ticket) = mail.open();
+        let ScheduleApp {
+            app_id,
+            is_entered,
+            jobs,
+        } = letter;
+        if is_entered && !self.parts.ownership.has(app_id) {
+            return; // given away while it was loaded
+        }
+        for LoadedJob { job, next } in jobs {
+            // What was saved in between is known better.
+            if self.parts.jobs.put(&job) && job.status == SwitchableStatus::Enable {
+                self.enter(job, next, ctx);
             }
         }
         self.set_deadline();
@@ -208,7 +229,6 @@ impl Handler<Mail<UnscheduleApp>> for Scheduler {
         let (UnscheduleApp { app_id }, _ticket) = mail.open();
         for job_id in self.parts.jobs.ids_of_app(app_id) {
             self.index.set(job_id, None);
-            self.schedules.remove(&job_id);
             self.loops.remove(&job_id);
         }
         self.parts.jobs.remove_app(app_id);

@@ -38,7 +38,9 @@ impl Scheduler {
         let due = self
             .index
             .take_due(now.after(self.parts.look_ahead), MAX_JOBS_AT_ONCE);
-        self.not_before = now.after(TURN_PAUSE);
+        if due.len() < MAX_JOBS_AT_ONCE {
+            self.not_before = now.after(TURN_PAUSE);
+        }
         let mut items = Vec::with_capacity(due.len());
         for (job_id, next) in due {
             if let Some(pending) = self.plan_job(job_id, next, now) {
@@ -300,10 +302,9 @@ impl Scheduler {
         self.follow_time(job.id, job.next_trigger_at.filter(|_| is_on));
         if job.status == SwitchableStatus::Deleted {
             self.parts.jobs.remove(job.id);
-            self.schedules.remove(&job.id);
             self.loops.remove(&job.id);
         } else {
-            self.parts.jobs.put(job);
+            self.parts.jobs.put(&job);
         }
     }
 }

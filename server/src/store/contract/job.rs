@@ -13,7 +13,7 @@ use super::{Fixture, START};
 use crate::domain::instance::Instance;
 use crate::domain::job::JobDefinition;
 use crate::store::Error;
-use crate::store::job::{JobFilter, JobSave, JobSort, JobSwitch};
+use crate::store::job::{JobFilter, JobPart, JobSave, JobSort, JobSwitch};
 
 fn save(job: JobDefinition) -> JobSave {
     JobSave {
@@ -387,4 +387,43 @@ pub(super) async fn a_strategy_of_ours_is_hidden_from_java(fixture: Fixture) {
         .await;
     let changed = store.job(created.id).await.unwrap();
     assert_eq!(changed.dispatch_strategy, DispatchStrategy::Random);
+}
+
+pub(super) async fn the_parts_of_an_application_are_all_its_jobs(fixture: Fixture) {
+    let store = &fixture.store;
+    let mine = app(store, "mine").await.id;
+    let other = app(store, "other").await.id;
+    let mut made = Vec::new();
+    for (number, kind, next) in [
+        (1, TimeExpressionType::Cron, Some(START)),
+        (
+            2,
+            TimeExpressionType::Cron,
+            Some(START.after(Duration::from_secs(60))),
+        ),
+        (3, TimeExpressionType::Api, None),
+        (4, TimeExpressionType::FixedDelay, None),
+        (5, TimeExpressionType::FixedDelay, Some(START)),
+    ] {
+        let mut job = job(mine, &format!("job {number}"));
+        job.schedule.kind = kind;
+        job.next_trigger_at = next;
+        made.push(store.create_job(job, None).await.unwrap());
+    }
+    store.create_job(job(other, "other"), None).await.unwrap();
+    let mut found = Vec::new();
+    for (part, count) in [
+        (JobPart::Loops, 2),
+        (JobPart::DueUntil(START), 1),
+        (JobPart::DueAfter(START), 2),
+    ] {
+        let mut pieces = store.jobs_in_pieces(mine, part);
+        let before = found.len();
+        while let Some(piece) = pieces.recv().await {
+            found.extend(piece.unwrap());
+        }
+        assert_eq!(found.len() - before, count, "{part:?}");
+    }
+    found.sort_by_key(|job| job.id);
+    assert_eq!(found, made);
 }

@@ -222,7 +222,7 @@ macro_rules! contract {
         a_kind_of_ours_is_kept_beside_one_that_java_knows
         a_schedule_without_a_further_time_is_switched_off
         unfit_jobs_are_refused
-        a_strategy_of_ours_is_hidden_from_java
+        a_strategy_of_ours_is_hidden_from_java the_parts_of_an_application_are_all_its_jobs
         the_due_index_has_all_but_the_deleted
     }
     instance {

@@ -2,6 +2,7 @@
 
 mod document;
 mod list;
+mod load;
 mod policy;
 mod row;
 
@@ -16,6 +17,7 @@ use super::fence;
 use super::sql::{Columns, Sql, date_text};
 use super::{Error, Store};
 use crate::domain::job::JobDefinition;
+pub use load::JobPart;
 use row::{COLUMNS, read_job};
 
 /// Longest piece of a list.

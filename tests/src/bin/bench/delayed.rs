@@ -22,8 +22,8 @@ pub(super) async fn pending(plan: &Plan, place: Place<'_>, runs: usize) -> Outco
         let empty = stage.cost().await?;
         let made = load::delayed(&stage, &job, CLIENTS, runs / BATCH, BATCH, DELAY_MS).await?;
         rates.push(made);
-        let ((), ready_after) = stage.refill(async { Ok::<_, std::io::Error>(()) }).await?;
-        ready.push(ready_after.as_secs_f64() * 1e3);
+        let refilled = stage.refill(async { Ok::<_, std::io::Error>(()) }).await?;
+        ready.push(refilled.ready_ms);
         let full = stage.cost().await?;
         bytes.push((full.pss_mib - empty.pss_mib) * 1024.0 * 1024.0 / runs as f64);
         let stamp = stage

@@ -5,7 +5,7 @@ use std::time::Duration;
 use powerjob_databases::DatabaseServer;
 use powerjob_tests::bench::clock::wall_us;
 use powerjob_tests::bench::fill;
-use powerjob_tests::bench::memory::pss_mib;
+use powerjob_tests::bench::memory::own_mib;
 use powerjob_tests::bench::stage::{Place, Programs, Stage};
 use powerjob_tests::bench::stats::Figure;
 use powerjob_tests::eventually::eventually;
@@ -145,14 +145,14 @@ pub(super) async fn memory_of_workers(plan: &Plan) -> Outcome<Figure> {
     for _ in 0..plan.runs {
         let mut stage = Stage::set_up(&plan.programs, Place::Sqlite).await?;
         settle().await;
-        let before = pss_mib(stage.server_pid())?;
+        let before = own_mib(stage.server_pid())?;
         let mut agents = Vec::new();
         for number in 0..workers {
             agents.push(stage.start_agent(&format!("w{number}"))?);
         }
         stage.api.until_workers(&stage.app, workers + 1).await;
         settle().await;
-        let after = pss_mib(stage.server_pid())?;
+        let after = own_mib(stage.server_pid())?;
         values.push((after - before) * 1024.0 / workers as f64);
     }
     let name = format!("server memory a worker, {workers} agents");

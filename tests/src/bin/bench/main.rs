@@ -99,13 +99,17 @@ async fn across_processes(plan: &Plan, figures: &mut Figures) -> Outcome<()> {
         figures.add([basics::lateness(plan).await?]);
     }
     Box::pin(on_place(plan, &machine, Place::Sqlite, figures)).await?;
+    if plan.wants("take-over") {
+        figures.add(many_jobs::take_over(plan, plan.scaled(1_000_000)).await?);
+    }
     if plan.wants("fail-over of a worker") {
         figures.add([fail_over::of_worker(plan).await?]);
     }
     if plan.wants("memory a worker") {
         figures.add([fail_over::memory_of_workers(plan).await?]);
     }
-    if !plan.wants("PostgreSQL") && plan.only.is_some() {
+    let is_asked = |only: &str| "PostgreSQL".contains(only) || only.contains("PostgreSQL");
+    if !plan.only.as_deref().is_none_or(is_asked) {
         return Ok(());
     }
     match DatabaseServer::start(Kind::Postgres, Durability::Full) {

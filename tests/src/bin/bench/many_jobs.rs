@@ -35,7 +35,8 @@ pub(super) async fn due_at_once(
             fill::move_jobs(&url, jobs, Due::all_at(due_ms)).await?;
             Ok::<_, sea_orm::DbErr>(due_ms)
         };
-        let (due_ms, ready_after) = stage.refill(fill).await?;
+        let refilled = stage.refill(fill).await?;
+        let due_ms = refilled.filled;
         let memory = pss_mib(stage.server_pid())? - before;
         sleep_until(due_ms).await;
         stage.until_idle().await?;
@@ -43,7 +44,7 @@ pub(super) async fn due_at_once(
         check_all_once(&stage, &noted, jobs, due_ms).await?;
         started.push(quantile_ms(&noted, "max"));
         p50.push(quantile_ms(&noted, "p50"));
-        ready.push(ready_after.as_secs_f64() * 1e3);
+        ready.push(refilled.ready_ms);
         kib_a_job.push(memory * 1024.0 / jobs as f64);
     }
     let name = format!(
@@ -80,7 +81,7 @@ pub(super) async fn steady(
             fill::move_jobs(&url, per_second, due).await?;
             Ok::<_, sea_orm::DbErr>(due.first_ms)
         };
-        let (first_ms, _) = stage.refill(fill).await?;
+        let first_ms = stage.refill(fill).await?.filled;
         sleep_until(first_ms + 3_000).await;
         stage.noted()?;
         let (begun, seconds) = (wall_us(), if plan.quick { 5 } else { 20 });
@@ -94,6 +95,49 @@ pub(super) async fn steady(
     Ok(vec![
         Figure::new(&name, "ms", wanted, p99),
         Figure::new("  triggers reached", "1/s", "", rates),
+    ])
+}
+
+/// A server that takes over very many jobs. The first are overdue, the others due within the next hour.
+pub(super) async fn take_over(plan: &Plan, jobs: usize) -> Outcome<Vec<Figure>> {
+    let (mut ready, mut first, mut loaded, mut memory) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..plan.runs {
+        let mut stage = Stage::set_up(&plan.programs, Place::Sqlite).await?;
+        let schedule = json!({ "type": "CRON", "expression": "0 0 0 1 1 ? 2099" });
+        let job = stage.job("once", "late", &schedule).await?;
+        let url = stage.database_url.clone();
+        let fill = async {
+            fill::copy_job(&url, &job, jobs).await?;
+            let step_ms = 3_600_000 / jobs as i64;
+            let due = Due {
+                first_ms: wall_us() / 1_000 - 10 * step_ms,
+                within_ms: 3_600_000,
+            };
+            fill::move_jobs(&url, jobs, due).await
+        };
+        let refilled = stage.refill(fill).await?;
+        let ready_at = wall_us();
+        while stage.metric("powerjob_jobs").await? <= jobs as f64 {
+            tokio::time::sleep(Duration::from_millis(100)).await; // allow-sleep: the pace of the asking
+        }
+        let rest_ms = (wall_us() - ready_at) as f64 / 1e3;
+        let started = "select coalesce(min(pj_started_at), 0) from instance_info";
+        let first_ms = fill::number(&url, started).await? - refilled.started_ms;
+        ready.push(refilled.ready_ms);
+        first.push(first_ms as f64);
+        loaded.push(refilled.ready_ms + rest_ms);
+        memory.push(pss_mib(stage.server_pid())?);
+    }
+    Ok(vec![
+        Figure::new(&format!("take-over of {jobs} jobs, ready"), "ms", "", ready),
+        Figure::new(
+            "  first start after the server's start",
+            "ms",
+            "<= 1000",
+            first,
+        ),
+        Figure::new("  all are known after", "ms", "", loaded),
+        Figure::new("  server PSS with them", "MiB", "<= 400", memory),
     ])
 }
 
