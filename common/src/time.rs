@@ -21,6 +21,14 @@ impl UnixMillis {
         )
     }
 
+    /// The instant `span` before this one, rounded towards it to whole milliseconds.
+    pub fn before(self, span: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
     /// The time since `earlier`, zero if that lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

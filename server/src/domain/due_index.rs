@@ -43,6 +43,14 @@ impl DueIndex {
         self.by_time.first().map(|(time, _)| *time)
     }
 
+    /// The time of the job that is due after `others` other ones; looks at as many.
+    pub fn time_of(&self, others: usize) -> Option<UnixMillis> {
+        if self.by_time.len() <= others {
+            return None;
+        }
+        self.by_time.iter().nth(others).map(|(time, _)| *time)
+    }
+
     /// Takes out at most `limit` jobs that are due at `until` or before.
     pub fn take_due(&mut self, until: UnixMillis, limit: usize) -> Vec<(JobId, UnixMillis)> {
         let mut due = Vec::new();

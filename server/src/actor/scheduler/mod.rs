@@ -33,6 +33,7 @@ use crate::actor::instance_manager::{AdoptRuns, ForgetRuns, RunEnded};
 use crate::actor::timer::{Deadline, WakeTimer};
 use crate::domain::due_index::DueIndex;
 use crate::domain::job::JobDefinition;
+use crate::domain::look_ahead::wake_at;
 use crate::domain::trigger::after_run;
 use crate::live::{EventHub, JobTable, Ownership};
 use crate::store::Store;
@@ -143,12 +144,8 @@ impl Scheduler {
 
     /// Sets the timer to the moment at which the next job is to be looked at.
     fn set_deadline(&self) {
-        let look_ahead = self.parts.look_ahead.as_millis() as i64;
-        let at = self
-            .index
-            .first()
-            .map(|first| UnixMillis(first.0 - look_ahead).max(self.not_before));
-        self.deadline.set(at);
+        let at = wake_at(&self.index, self.parts.look_ahead);
+        self.deadline.set(at.map(|at| at.max(self.not_before)));
     }
 
     /// Answers those who wait for the planning, once every trigger of the past has its occurrence.

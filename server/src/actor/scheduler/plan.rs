@@ -1,6 +1,7 @@
 //! Making occurrences: plan, store, hand over.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use powerjob_common::id::{InstanceId, JobId};
@@ -12,6 +13,7 @@ use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, home_of, shard_of};
 use crate::domain::fold;
 use crate::domain::instance::{Instance, Trigger};
 use crate::domain::job::JobDefinition;
+use crate::domain::look_ahead::horizon;
 use crate::domain::trigger::{Occurrence, Timetable, after_run, plan};
 use crate::live::Event;
 use crate::store;
@@ -35,9 +37,8 @@ pub(super) struct Pending {
 impl Scheduler {
     /// Makes the occurrences of all jobs that are due within the look-ahead.
     pub(super) fn make_occurrences(&mut self, now: UnixMillis) {
-        let due = self
-            .index
-            .take_due(now.after(self.parts.look_ahead), MAX_JOBS_AT_ONCE);
+        let until = horizon(&self.index, self.parts.look_ahead, now);
+        let due = self.index.take_due(until, MAX_JOBS_AT_ONCE);
         if due.len() < MAX_JOBS_AT_ONCE {
             self.not_before = now.after(TURN_PAUSE);
         }
@@ -64,7 +65,9 @@ impl Scheduler {
         };
         let schedule = self.schedule(&job)?;
         let table = Timetable::of(&job, &schedule);
-        let plan = plan(&table, next, now, self.parts.look_ahead);
+        let ahead = u64::try_from(next.0.saturating_sub(now.0))
+            .map_or(Duration::ZERO, Duration::from_millis);
+        let plan = plan(&table, next, now, self.parts.look_ahead.max(ahead));
         if let Some(since) = plan.missed_since {
             let made = plan.occurrences.iter().filter(|it| it.nominal <= now);
             tracing::info!(

@@ -12,8 +12,8 @@ use crate::store::Error;
 /// `server_version_num` of the oldest version that is served: 12.
 const OLDEST: i32 = 120_000;
 
-/// A plan is kept as long as its statement, so one made for an empty table must do for a large one: the
-/// writer finds every row by a key.
+/// The writer finds every row by a key, and its plan is kept as long as its statement: it must not be one
+/// that suits a small table only.
 const KEYS_ONLY: &str = "; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; \
     set enable_hashjoin = off; set enable_mergejoin = off";
 

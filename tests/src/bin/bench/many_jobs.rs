@@ -121,7 +121,7 @@ pub(super) async fn take_over(plan: &Plan, jobs: usize) -> Outcome<Vec<Figure>> 
             tokio::time::sleep(Duration::from_millis(100)).await; // allow-sleep: the pace of the asking
         }
         let rest_ms = (wall_us() - ready_at) as f64 / 1e3;
-        let started = "select coalesce(min(pj_started_at), 0) from instance_info";
+        let started = "select coalesce(min(pj_created_at), 0) from instance_info";
         let first_ms = fill::number(&url, started).await? - refilled.started_ms;
         ready.push(refilled.ready_ms);
         first.push(first_ms as f64);
@@ -131,7 +131,7 @@ pub(super) async fn take_over(plan: &Plan, jobs: usize) -> Outcome<Vec<Figure>> 
     Ok(vec![
         Figure::new(&format!("take-over of {jobs} jobs, ready"), "ms", "", ready),
         Figure::new(
-            "  first start after the server's start",
+            "  first trigger after the server's start",
             "ms",
             "<= 1000",
             first,

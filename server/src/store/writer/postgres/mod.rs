@@ -4,6 +4,7 @@ mod columns;
 mod statement;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgPool, Postgres, Transaction};
@@ -14,10 +15,15 @@ use super::engine::{Failure, Frame, Parts, halve};
 use crate::store::dialect::Dialect;
 use crate::store::fence::Fence;
 
+/// Writes after which the plan of the statement is made anew for the first time.
+const FIRST_PLAN_WRITES: u64 = 500;
+
 pub(super) struct PostgresEngine {
     pool: PgPool,
     statement: Arc<str>,
     marked: Arc<str>,
+    writes: AtomicU64,
+    plan_until: AtomicU64,
 }
 
 impl PostgresEngine {
@@ -28,6 +34,8 @@ impl PostgresEngine {
             pool: connection.get_postgres_connection_pool().clone(),
             statement: statement::text(dialect).into(),
             marked: dialect.text(marked).into(),
+            writes: AtomicU64::new(0),
+            plan_until: AtomicU64::new(FIRST_PLAN_WRITES),
         }
     }
 
@@ -35,7 +43,21 @@ impl PostgresEngine {
         let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.statement)));
         let query = Columns::of(entries).bind(query, frame);
         query.execute(&self.pool).await?;
+        self.grow(entries.len() as u64).await;
         Ok(())
+    }
+
+    /// A plan is kept as long as its statement. One that was made for a nearly empty table reads all
+    /// of it for each batch, so plans are dropped each time the writes have doubled.
+    async fn grow(&self, writes: u64) {
+        let writes = self.writes.fetch_add(writes, Relaxed) + writes;
+        if writes < self.plan_until.load(Relaxed) {
+            return;
+        }
+        self.plan_until.store(writes * 2, Relaxed);
+        if let Err(error) = sqlx::raw_sql("discard plans").execute(&self.pool).await {
+            tracing::debug!(%error, "the plans were not dropped");
+        }
     }
 
     pub(super) async fn isolate(
