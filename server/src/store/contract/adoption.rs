@@ -9,6 +9,9 @@ use powerjob_databases::{DatabaseServer, Kind};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 
 use super::build::{apply, claim_apps, insert, instance, occurrence, trigger};
+use super::java_statements::{
+    every_row_can_be_written_with_the_columns_of_java, the_statements_of_java_still_work,
+};
 use super::writer::lease_request;
 use super::{START, open};
 use crate::domain::instance::Instance;
@@ -21,9 +24,9 @@ const MARIADB_SCHEMA: &str = include_str!("../../../../tests/data/adoption/schem
 const MARIADB_DATA: &str = include_str!("../../../../tests/data/adoption/data-mariadb.sql");
 
 /// A database of the reference that nobody has opened yet.
-struct Legacy {
+pub(super) struct Legacy {
     url: String,
-    connection: DatabaseConnection,
+    pub(super) connection: DatabaseConnection,
     clock: Arc<ManualClock>,
 }
 
@@ -56,11 +59,11 @@ impl Legacy {
         Some(legacy)
     }
 
-    async fn run(&self, text: &str) {
+    pub(super) async fn run(&self, text: &str) {
         self.connection.execute_unprepared(text).await.unwrap();
     }
 
-    async fn open(&self) -> Result<Store, Error> {
+    pub(super) async fn open(&self) -> Result<Store, Error> {
         open(StoreConfig::new(&self.url), &self.clock).await
     }
 }
@@ -256,6 +259,8 @@ macro_rules! adoptions {
             an_adopted_database_keeps_its_rows_and_works
             double_instance_ids_are_lived_with
             a_living_java_server_refuses_ours
+            every_row_can_be_written_with_the_columns_of_java
+            the_statements_of_java_still_work
         }
     })* };
     (@tests $backend:ident $($test:ident)*) => {

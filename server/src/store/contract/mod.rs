@@ -10,6 +10,7 @@ mod assignment;
 mod build;
 mod connections;
 mod instance;
+mod java_statements;
 mod job;
 mod lease;
 mod open;
