@@ -11,6 +11,7 @@ pub mod fail_point;
 pub mod id;
 pub mod instance_id;
 pub mod processor_name;
+pub mod reason;
 pub mod retry;
 pub mod secret;
 pub mod status;

@@ -175,7 +175,11 @@ fn invalid_cron_expressions_are_refused_with_the_field() {
                     "{}: {error}",
                     line.label()
                 );
-                assert!(error.reason.contains("found"), "{}: {error}", line.label());
+                assert!(
+                    error.reason.to_string().contains("found"),
+                    "{}: {error}",
+                    line.label()
+                );
                 tally.add("same");
             }
             Ok(schedule) => {
@@ -300,7 +304,11 @@ fn invalid_daily_intervals_are_refused_with_the_field() {
             "{}: {error}",
             line.label()
         );
-        assert!(error.reason.contains("found"), "{}: {error}", line.label());
+        assert!(
+            error.reason.to_string().contains("found"),
+            "{}: {error}",
+            line.label()
+        );
     }
 }
 

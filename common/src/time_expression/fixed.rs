@@ -4,7 +4,8 @@
 //! 1. An interval is at least one millisecond; there is no upper limit.
 //! 2. An instant past the end of time is "none", never an overflow.
 
-use super::{InvalidExpression, number, quoted};
+use super::{InvalidExpression, found, number};
+use crate::reason::ReasonCode;
 use crate::time::UnixMillis;
 
 /// The interval of FIXED_RATE and FIXED_DELAY in whole milliseconds, 1 or more.
@@ -17,10 +18,7 @@ impl Interval {
             Some(millis) if millis >= 1 => Ok(Self(millis)),
             _ => Err(InvalidExpression::new(
                 "timeExpression",
-                format!(
-                    "found {}; accepted is a whole number of milliseconds, 1 or more, without blanks",
-                    quoted(expression)
-                ),
+                found(ReasonCode::IntervalMillis, expression),
             )),
         }
     }
@@ -60,7 +58,7 @@ mod tests {
         ] {
             let error = Interval::parse(text).expect_err(text);
             assert_eq!(error.field, "timeExpression");
-            assert!(error.reason.contains("1 or more"), "{error}");
+            assert!(error.to_string().contains("1 or more"), "{error}");
         }
     }
 

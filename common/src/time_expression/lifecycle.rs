@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::InvalidExpression;
+use crate::reason::ReasonCode;
 use crate::time::UnixMillis;
 
 /// The span in which a job may run; both ends are included.
@@ -33,16 +34,16 @@ impl Lifecycle {
     pub fn validate(&self, now: UnixMillis) -> Result<(), InvalidExpression> {
         let Some(end) = self.end else { return Ok(()) };
         if end <= now {
-            let reason =
-                format!("found an end at {end}; it must be later than now, which is {now}");
-            return Err(InvalidExpression::new("lifecycle.end", reason));
+            return Err(InvalidExpression::new(
+                "lifecycle.end",
+                ReasonCode::EndInPast,
+            ));
         }
         match self.start {
-            Some(start) if start > end => {
-                let reason =
-                    format!("found a start at {start}; it must not be after the end, {end}");
-                Err(InvalidExpression::new("lifecycle.start", reason))
-            }
+            Some(start) if start > end => Err(InvalidExpression::new(
+                "lifecycle.start",
+                ReasonCode::EndBeforeStart,
+            )),
             _ => Ok(()),
         }
     }

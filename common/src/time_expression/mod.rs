@@ -30,6 +30,7 @@ use thiserror::Error;
 use self::cron::CronSchedule;
 use self::daily::DailyInterval;
 use self::fixed::Interval;
+use crate::reason::{Reason, ReasonCode};
 use crate::status::TimeExpressionType;
 use crate::time::UnixMillis;
 
@@ -43,17 +44,22 @@ pub struct InvalidExpression {
     /// The field at fault: `second`, `day-of-month`, `interval`; `timeExpression` for the whole.
     pub field: String,
     /// What was found there and what is accepted.
-    pub reason: String,
+    pub reason: Reason,
 }
 
 impl InvalidExpression {
     /// Builds the error of one field.
-    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+    pub fn new(field: impl Into<String>, reason: impl Into<Reason>) -> Self {
         Self {
             field: field.into(),
             reason: reason.into(),
         }
     }
+}
+
+/// What was found in a part of an expression, which its words name.
+fn found(code: ReasonCode, found: &str) -> Reason {
+    Reason::new(code, "found", quoted(found))
 }
 
 /// What was found, in quotes for a message: unprintable characters escaped, long texts cut.

@@ -11,7 +11,8 @@ use chrono::{DateTime, LocalResult, NaiveDateTime};
 use chrono_tz::Tz;
 
 use super::zone::{instants_of, local_at};
-use super::{InvalidExpression, number, quoted};
+use super::{InvalidExpression, found, number};
+use crate::reason::{Reason, ReasonCode};
 use crate::time::UnixMillis;
 
 /// Reads the instant of a schedule that runs once.
@@ -22,7 +23,7 @@ pub(super) fn parse(expression: &str, zone: Tz) -> Result<UnixMillis, InvalidExp
     if let Ok(instant) = DateTime::parse_from_rfc3339(expression) {
         return Ok(UnixMillis(instant.timestamp_millis()));
     }
-    let wrong = |reason: String| InvalidExpression::new("timeExpression", reason);
+    let wrong = |reason: Reason| InvalidExpression::new("timeExpression", reason);
     const SHAPES: [&str; 4] = [
         "%Y-%m-%dT%H:%M:%S%.f",
         "%Y-%m-%d %H:%M:%S%.f",
@@ -32,22 +33,15 @@ pub(super) fn parse(expression: &str, zone: Tz) -> Result<UnixMillis, InvalidExp
     let local = SHAPES
         .iter()
         .find_map(|shape| NaiveDateTime::parse_from_str(expression, shape).ok())
-        .ok_or_else(|| {
-            wrong(format!(
-                "found {}; accepted are a date and time such as 2026-12-24T18:00, with an offset \
-                 such as 2026-12-24T18:00:00+01:00, and epoch milliseconds",
-                quoted(expression)
-            ))
-        })?;
+        .ok_or_else(|| wrong(found(ReasonCode::OnceShape, expression)))?;
     match instants_of(zone, local) {
         LocalResult::Single(second) | LocalResult::Ambiguous(second, _) => {
             let millis = i64::from(local.and_utc().timestamp_subsec_millis());
             Ok(UnixMillis(second * 1_000 + millis))
         }
-        LocalResult::None => Err(wrong(format!(
-            "found {}; the clock of {zone} skips that time",
-            quoted(expression)
-        ))),
+        LocalResult::None => Err(wrong(
+            found(ReasonCode::OnceSkipped, expression).with("zone", zone),
+        )),
     }
 }
 
@@ -91,7 +85,7 @@ mod tests {
         assert_eq!(parse("2025-11-02T01:30", New_York), first);
         let skipped = parse("2025-03-09T02:30", New_York).expect_err("it is skipped");
         assert!(
-            skipped.reason.contains("America/New_York skips"),
+            skipped.to_string().contains("America/New_York skips"),
             "{skipped}"
         );
     }
@@ -101,7 +95,7 @@ mod tests {
         for text in ["", "tomorrow", "2026-13-01T00:00", "2026-12-24", "18:00"] {
             let error = parse(text, Berlin).expect_err(text);
             assert_eq!(error.field, "timeExpression");
-            assert!(error.reason.contains("2026-12-24T18:00"), "{error}");
+            assert!(error.to_string().contains("2026-12-24T18:00"), "{error}");
         }
     }
 }

@@ -114,7 +114,7 @@ function view(run: Run): object {
     jobRevision: 3,
     timeline,
     attempts: summary.attempt === 0 ? [] : [attempt],
-    waitingFor: summary.status === "WAITING_DISPATCH" ? "no worker has 8 free processors; 2 workers were looked at" : null,
+    waitingFor: summary.status === "WAITING_DISPATCH" ? { code: "no-worker", text: "no worker of this application is connected" } : null,
     traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
     actions: isOver ? ["RETRY"] : summary.attempt === 0 ? ["CANCEL", "STOP"] : ["STOP", "KILL"],
   };

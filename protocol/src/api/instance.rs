@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::id::Id;
+use super::reason::Reason;
 
 /// A run in a bar chart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -79,8 +80,8 @@ pub struct Instance {
     pub timeline: Timeline,
     /// All attempts, oldest first.
     pub attempts: Vec<Attempt>,
-    /// Why it waits, in words; absent when it does not wait.
-    pub waiting_for: Option<String>,
+    /// Why it waits; absent when it does not wait.
+    pub waiting_for: Option<Reason>,
     /// Trace of its messages, 32 hexadecimal digits.
     pub trace_id: String,
     /// What can be done with it now: `STOP`, `KILL`, `CANCEL`, `RETRY`.

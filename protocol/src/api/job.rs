@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::id::Id;
 use super::instance::RunBar;
 use super::policy::{PolicyInput, RetryInput};
+use super::reason::Reason;
 use super::schedule::ScheduleInput;
 
 /// What a person defines about a job: body of `POST /v1/apps/{appId}/jobs` and `PUT /v1/jobs/{jobId}`.
@@ -200,8 +201,8 @@ pub struct Diagnosis {
     pub can_run: bool,
     /// Whether its schedule will trigger it.
     pub is_scheduled: bool,
-    /// What stands in the way, most important first, in words.
-    pub reasons: Vec<String>,
+    /// What stands in the way, most important first.
+    pub reasons: Vec<Reason>,
     /// Each known worker and whether it fits.
     pub workers: Vec<WorkerFit>,
 }
@@ -216,6 +217,7 @@ pub struct WorkerFit {
     pub address: String,
     /// Whether it could run the job.
     pub fits: bool,
-    /// Why not; empty when it fits.
-    pub reason: String,
+    /// Why not; absent when it fits.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<Reason>,
 }

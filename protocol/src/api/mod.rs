@@ -13,6 +13,7 @@ pub mod job;
 pub mod page;
 pub mod policy;
 pub mod problem;
+pub mod reason;
 pub mod schedule;
 pub mod schema;
 pub mod server;

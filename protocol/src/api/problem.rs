@@ -1,7 +1,12 @@
 //! Errors as problem details (RFC 9457), content type `application/problem+json`.
 
+use std::collections::BTreeMap;
+
+use powerjob_common::reason;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::reason::Reason;
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -27,6 +32,30 @@ pub struct Problem {
 pub struct FieldError {
     /// Path of the field in the request, e.g. `schedule.expression`.
     pub field: String,
-    /// What is wrong with it and what is accepted.
+    /// What is wrong with it and what is accepted, in English.
     pub reason: String,
+    /// Stable name of what is wrong; `docs/reasons.md` has the list.
+    #[schema(schema_with = super::schema::reason_code)]
+    #[serde(default)]
+    pub code: String,
+    /// The values in the reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub params: BTreeMap<String, String>,
+    /// The reasons it consists of.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub parts: Vec<Reason>,
+}
+
+impl FieldError {
+    /// What is wrong with a field.
+    pub fn new(field: impl Into<String>, reason: impl Into<reason::Reason>) -> Self {
+        let reason = reason.into();
+        Self {
+            field: field.into(),
+            reason: reason.to_string(),
+            code: reason.code().name().to_owned(),
+            params: super::reason::params(&reason),
+            parts: reason.parts().iter().map(Reason::from).collect(),
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! How the enums of `powerjob-common` look in the OpenAPI document: text with its accepted values.
 
+use powerjob_common::reason::ReasonCode;
 use powerjob_common::status::{
     BackOffKind, DispatchStrategy, ExecuteType, InstanceStatus, LogLevel, MisfirePolicy,
     OverlapPolicy, ProcessorType, TimeExpressionType, WorkerOrderKind,
@@ -11,6 +12,11 @@ fn one_of(names: impl Iterator<Item = &'static str>) -> Object {
         .schema_type(Type::String)
         .enum_values(Some(names))
         .build()
+}
+
+/// What a reason can say.
+pub fn reason_code() -> Object {
+    one_of(ReasonCode::ALL.iter().map(|code| code.name()))
 }
 
 /// The states of an instance.

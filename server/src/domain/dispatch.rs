@@ -8,10 +8,10 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::status::DispatchStrategy;
 
 use super::job::JobDefinition;
@@ -44,13 +44,13 @@ pub enum WaitsFor {
         cause: String,
     },
     /// A worker that can run the job; says why those that are known cannot.
-    Worker(String),
+    Worker(Arc<Reason>),
     /// Room at the workers that can run the job.
     Room {
         /// How many these are.
         workers: usize,
         /// Why the others cannot; empty when there are none.
-        others: Arc<str>,
+        others: Arc<[Reason]>,
     },
     /// Others of its job to end.
     Others(OutOfMax),
@@ -58,32 +58,28 @@ pub enum WaitsFor {
     Store(String),
 }
 
-impl fmt::Display for WaitsFor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl WaitsFor {
+    /// As a reason that people and programs read.
+    pub fn reason(&self) -> Reason {
+        use ReasonCode::*;
         match self {
-            Self::Time => f.write_str("waits for its time"),
-            Self::Retry { cause } => {
-                write!(
-                    f,
-                    "waits for its next attempt, because the last one failed: {cause}"
-                )
-            }
-            Self::Worker(reason) => write!(f, "waits for a worker: {reason}"),
+            Self::Time => WaitsForTime.into(),
+            Self::Retry { cause } => Reason::new(WaitsForRetry, "cause", cause),
+            Self::Worker(reason) => Reason::from(WaitsForWorker).of([reason.as_ref().clone()]),
             Self::Room { workers, others } => {
-                match workers {
-                    1 => f.write_str("waits for room: the one worker that can run it is full")?,
-                    _ => write!(
-                        f,
-                        "waits for room: all {workers} workers that can run it are full"
-                    )?,
+                let room = match workers {
+                    1 => WaitsForRoomOfOne.into(),
+                    _ => Reason::new(WaitsForRoom, "workers", workers),
+                };
+                match others.is_empty() {
+                    true => room,
+                    false => room.of([Reason::from(OfTheOthers).of(others.iter().cloned())]),
                 }
-                if others.is_empty() {
-                    return Ok(());
-                }
-                write!(f, "; of the others {others}")
             }
-            Self::Others(out) => write!(f, "waits for other runs: {out}"),
-            Self::Store(reason) => write!(f, "waits for the store: {reason}"),
+            Self::Others(OutOfMax { out, max }) => {
+                Reason::new(WaitsForOthers, "out", out).with("max", max)
+            }
+            Self::Store(cause) => Reason::new(WaitsForStore, "cause", cause),
         }
     }
 }
@@ -122,27 +118,25 @@ pub fn survey<'a>(
 
 impl Survey {
     /// Why nobody can run the job, with the numbers.
-    pub fn words(&self, job: &JobDefinition) -> String {
+    pub fn why_nobody(&self, job: &JobDefinition) -> Reason {
         let known: usize = self.fit.len() + self.unfit.values().sum::<usize>();
         if known == 0 {
-            return "no worker of this application is connected".to_owned();
+            return ReasonCode::NoWorker.into();
         }
-        format!("{known} known, {}", self.unfit_words(job))
+        Reason::new(ReasonCode::WorkersKnown, "known", known).of(self.why_unfit(job))
     }
 
     /// Why some cannot run the job, with the numbers; empty when all can.
-    pub fn unfit_words(&self, job: &JobDefinition) -> String {
-        let reasons: Vec<_> = self
-            .unfit
-            .iter()
-            .map(|(reason, count)| format!("{count} {}", reason.words(job)))
-            .collect();
-        reasons.join(", ")
+    pub fn why_unfit(&self, job: &JobDefinition) -> Vec<Reason> {
+        let counted = |(unfit, count): (&Unfit, &usize)| {
+            Reason::new(ReasonCode::Counted, "count", count).of([unfit.reason(job)])
+        };
+        self.unfit.iter().map(counted).collect()
     }
 }
 
 /// The failure of an instance that found no worker in time; begins as the reference has it.
-pub fn no_worker_available(reason: &str, waited: Duration) -> String {
+pub fn no_worker_available(reason: &Reason, waited: Duration) -> String {
     format!(
         "no worker available: {reason}; waited {} s",
         waited.as_millis() as f64 / 1_000.0
@@ -162,7 +156,7 @@ mod tests {
         workers[2].state = crate::domain::worker::WorkerState::Draining;
         let survey = survey(&job(), workers.iter());
         assert_eq!(
-            survey.words(&job()),
+            survey.why_nobody(&job()).to_string(),
             "3 known, 1 shutting down, 2 without the processor `demo.noop`"
         );
     }
@@ -199,23 +193,28 @@ mod tests {
 
     #[test]
     fn full_workers_are_told_with_those_that_can_not() {
-        let room = |workers, others: &str| WaitsFor::Room {
-            workers,
-            others: others.into(),
+        let room = |workers, others: Vec<Reason>| {
+            let others = others.into();
+            WaitsFor::Room { workers, others }.reason().to_string()
         };
+        let drained =
+            Reason::new(ReasonCode::Counted, "count", 1).of([Unfit::Drained.reason(&job())]);
         assert_eq!(
-            room(1, "1 drained by an operator").to_string(),
+            room(1, vec![drained]),
             "waits for room: the one worker that can run it is full; of the others 1 drained by an operator"
         );
         assert_eq!(
-            room(2, "").to_string(),
+            room(2, Vec::new()),
             "waits for room: all 2 workers that can run it are full"
         );
     }
 
     #[test]
     fn the_text_begins_as_that_of_the_reference() {
-        let text = no_worker_available("none", Duration::from_millis(60_500));
-        assert_eq!(text, "no worker available: none; waited 60.5 s");
+        let text = no_worker_available(&ReasonCode::NoWorker.into(), Duration::from_millis(60_500));
+        assert_eq!(
+            text,
+            "no worker available: no worker of this application is connected; waited 60.5 s"
+        );
     }
 }

@@ -6,6 +6,7 @@
 //! 2. A rule that the job does not use never excludes anyone.
 
 use powerjob_common::processor_name::{PYTHON, SHELL, names_to_try};
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::status::ProcessorType;
 
 use super::job::JobDefinition;
@@ -36,23 +37,23 @@ pub enum Unfit {
 }
 
 impl Unfit {
-    /// In words, as in "2 of 3 workers ...".
-    pub fn words(self, job: &JobDefinition) -> String {
+    /// As a reason, with what the job wants.
+    pub fn reason(self, job: &JobDefinition) -> Reason {
+        use ReasonCode::*;
         match self {
-            Self::Disconnected => "not connected".to_owned(),
-            Self::Draining => "shutting down".to_owned(),
-            Self::Drained => "drained by an operator".to_owned(),
-            Self::Offline => "taken off line by an operator".to_owned(),
+            Self::Disconnected => WorkerDisconnected.into(),
+            Self::Draining => WorkerDraining.into(),
+            Self::Drained => WorkerDrained.into(),
+            Self::Offline => WorkerOffline.into(),
             Self::NotDesignated => {
-                format!(
-                    "not among the designated workers `{}`",
-                    job.designated_workers
-                )
+                Reason::new(WorkerNotDesignated, "designated", &job.designated_workers)
             }
-            Self::NoProcessor => format!("without the processor `{}`", processor_name(job)),
-            Self::Cpu => format!("with less than {} free processors", job.min_cpu_cores),
-            Self::Memory => format!("with less than {} GiB of free memory", job.min_memory_gib),
-            Self::Disk => format!("with less than {} GiB of free disk", job.min_disk_gib),
+            Self::NoProcessor => {
+                Reason::new(WorkerLacksProcessor, "processor", processor_name(job))
+            }
+            Self::Cpu => Reason::new(WorkerLacksCpu, "cores", job.min_cpu_cores),
+            Self::Memory => Reason::new(WorkerLacksMemory, "gib", job.min_memory_gib),
+            Self::Disk => Reason::new(WorkerLacksDisk, "gib", job.min_disk_gib),
         }
     }
 }

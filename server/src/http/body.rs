@@ -8,6 +8,7 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_protocol::api::problem::FieldError;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
@@ -116,10 +117,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 
 fn not_an_object(bytes: &[u8]) -> ApiError {
     match serde_json::from_slice::<IgnoredAny>(bytes) {
-        Ok(_) => wrong_field(FieldError {
-            field: String::new(),
-            reason: "the body must be a JSON object".to_owned(),
-        }),
+        Ok(_) => wrong_field(FieldError::new("", ReasonCode::NotAnObject)),
         Err(error) => not_json(&error),
     }
 }
@@ -135,10 +133,7 @@ fn wrong_field(error: FieldError) -> ApiError {
 fn locate<T: DeserializeOwned>(bytes: &[u8]) -> FieldError {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-        Ok(_) => FieldError {
-            field: String::new(),
-            reason: "not understood".to_owned(),
-        },
+        Ok(_) => FieldError::new("", not_understood("not understood")),
         Err(error) => field_error(&error.path().to_string(), &error.inner().to_string()),
     }
 }
@@ -148,19 +143,35 @@ fn field_error(path: &str, message: &str) -> FieldError {
         .rsplit_once(" at line ")
         .map_or(message, |(reason, _)| reason);
     let path = if path == "." { "" } else { path };
-    let named = ["missing field `", "unknown field `"]
-        .iter()
-        .find_map(|start| reason.strip_prefix(start)?.split('`').next())
-        .filter(|name| path.rsplit('.').next() != Some(*name));
-    let field = match (path, named) {
+    let (name, reason) = read_message(reason);
+    let name = name.filter(|name| path.rsplit('.').next() != Some(*name));
+    let field = match (path, name) {
         ("", Some(name)) => name.to_owned(),
         (path, Some(name)) => format!("{path}.{name}"),
         (path, None) => path.to_owned(),
     };
-    FieldError {
-        field,
-        reason: reason.to_owned(),
+    FieldError::new(field, reason)
+}
+
+/// The name of the field that serde complains about, where it names one, and the reason.
+fn read_message(message: &str) -> (Option<&str>, Reason) {
+    let named = |start: &str| message.strip_prefix(start)?.split_once('`');
+    if let Some((name, _)) = named("missing field `") {
+        return (
+            Some(name),
+            Reason::new(ReasonCode::FieldMissing, "name", name),
+        );
     }
+    if let Some((name, rest)) = named("unknown field `") {
+        let reason = Reason::new(ReasonCode::FieldUnknown, "name", name)
+            .with("message", rest.trim_start_matches(", "));
+        return (Some(name), reason);
+    }
+    (None, not_understood(message))
+}
+
+fn not_understood(message: &str) -> Reason {
+    Reason::new(ReasonCode::NotUnderstood, "message", message)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_protocol::api::problem::FieldError;
 
 use super::error::{ApiError, Code};
@@ -60,18 +61,15 @@ impl QueryReader {
         };
         for (name, value) in pairs.into_inner() {
             if reader.given.insert(name.clone(), value).is_some() {
-                reader.wrong(&name, "given more than once");
+                reader.wrong(&name, ReasonCode::GivenTwice);
             }
         }
         reader.given.remove("ticket");
         Ok(reader)
     }
 
-    fn wrong(&mut self, name: &str, reason: impl Display) {
-        self.errors.push(FieldError {
-            field: name.to_owned(),
-            reason: reason.to_string(),
-        });
+    fn wrong(&mut self, name: &str, reason: impl Into<Reason>) {
+        self.errors.push(FieldError::new(name, reason));
     }
 
     /// A text; an empty one counts as absent.
@@ -86,7 +84,7 @@ impl QueryReader {
         match text.parse() {
             Ok(value) => Some(value),
             Err(_) => {
-                self.wrong(name, format_args!("{text:?} is not {accepted}"));
+                self.wrong(name, not_accepted(format_args!("{text:?}"), accepted));
                 None
             }
         }
@@ -106,10 +104,7 @@ impl QueryReader {
         let text = self.text(name)?;
         let found = find(&text);
         if found.is_none() {
-            self.wrong(
-                name,
-                format_args!("{text:?} is not one of the accepted values"),
-            );
+            self.wrong(name, not_one_of(&text));
         }
         found
     }
@@ -125,10 +120,7 @@ impl QueryReader {
         {
             match find(part) {
                 Some(value) => values.push(value),
-                None => self.wrong(
-                    name,
-                    format_args!("{part:?} is not one of the accepted values"),
-                ),
+                None => self.wrong(name, not_one_of(part)),
             }
         }
         values
@@ -140,7 +132,7 @@ impl QueryReader {
         match self.value::<u32>(name, &accepted) {
             Some(count) if (1..=most).contains(&count) => count,
             Some(count) => {
-                self.wrong(name, format_args!("{count} is not {accepted}"));
+                self.wrong(name, not_accepted(count, &accepted));
                 default
             }
             None => default,
@@ -155,7 +147,10 @@ impl QueryReader {
     fn finish<T>(mut self, value: T) -> Result<T, ApiError> {
         let known = self.asked.join(", ");
         for name in std::mem::take(&mut self.given).into_keys() {
-            self.wrong(&name, format_args!("unknown parameter; known are {known}"));
+            self.wrong(
+                &name,
+                Reason::new(ReasonCode::UnknownParameter, "known", &known),
+            );
         }
         if self.errors.is_empty() {
             Ok(value)
@@ -163,6 +158,14 @@ impl QueryReader {
             Err(ApiError::from(Code::InvalidQuery).with_fields(self.errors))
         }
     }
+}
+
+fn not_accepted(value: impl Display, accepted: &str) -> Reason {
+    Reason::new(ReasonCode::NotAccepted, "value", value).with("accepted", accepted)
+}
+
+fn not_one_of(value: &str) -> Reason {
+    Reason::new(ReasonCode::NotOneOf, "value", format_args!("{value:?}"))
 }
 
 #[cfg(test)]

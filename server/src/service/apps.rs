@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use powerjob_common::id::AppId;
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::status::{Permission, SwitchableStatus};
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::api::app::{self as api, AppChange, AppWithSecret, NewApp};
@@ -308,31 +309,26 @@ pub async fn renew_secret(
 fn check_name(name: &str, errors: &mut Vec<FieldError>) {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(fits) {
-        let reason = format!("1 to {MAX_NAME} characters of A-Z a-z 0-9 . _ -");
-        errors.push(FieldError {
-            field: "name".to_owned(),
-            reason,
-        });
+        let reason = Reason::new(ReasonCode::NameShape, "most", MAX_NAME);
+        errors.push(FieldError::new("name", reason));
     }
 }
 
 fn check_texts(title: Option<&String>, tags: Option<&[String]>, errors: &mut Vec<FieldError>) {
-    let mut wrong = |field: String, reason: String| errors.push(FieldError { field, reason });
+    let mut wrong = |field: &str, code, most: usize| {
+        errors.push(FieldError::new(field, Reason::new(code, "most", most)));
+    };
     if title.is_some_and(|title| title.chars().count() > MAX_TITLE) {
-        wrong(
-            "title".to_owned(),
-            format!("at most {MAX_TITLE} characters"),
-        );
+        wrong("title", ReasonCode::TooManyCharacters, MAX_TITLE);
     }
     let tags = tags.unwrap_or_default();
     if tags.len() > MAX_TAGS {
-        wrong("tags".to_owned(), format!("at most {MAX_TAGS} tags"));
+        wrong("tags", ReasonCode::TooMany, MAX_TAGS);
     }
     for (place, tag) in tags.iter().enumerate() {
         let length = tag.chars().count();
         if length == 0 || length > MAX_TAG || tag.contains(',') || tag.trim() != tag {
-            let reason = format!("1 to {MAX_TAG} characters without commas and outer spaces");
-            wrong(format!("tags[{place}]"), reason);
+            wrong(&format!("tags[{place}]"), ReasonCode::TagShape, MAX_TAG);
         }
     }
 }

@@ -67,7 +67,7 @@ pub async fn of_job(
     let zone = services.handles.facts.zone;
     let stored = services.store.job(job.id).await?;
     let schedule = schedules::of_job(&stored.schedule, zone)
-        .map_err(|error| ServiceError::field("schedule", error.to_string()))?;
+        .map_err(|error| ServiceError::field("schedule", error.reason))?;
     let span = (services.now(), UnixMillis(i64::MAX));
     let next = upcoming(&stored, &schedule, span, count);
     Ok(JobTriggers {

@@ -1,5 +1,6 @@
 //! Why does a job run or not run? A pure function over what is known.
 
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::api::job::{Diagnosis, WorkerFit};
@@ -19,84 +20,80 @@ pub(super) fn diagnose(
     now: UnixMillis,
 ) -> Diagnosis {
     let filter = WorkerFilter::new(job, workers.iter().map(|(worker, _)| *worker));
-    let workers_fit: Vec<_> = workers
+    let fits: Vec<_> = workers
         .iter()
-        .map(|&(worker, assigned)| fit(job, &filter, worker, assigned))
+        .map(|&(worker, assigned)| (worker, why_not(job, &filter, worker, assigned)))
         .collect();
     let is_at_limit = job.max_instances > 0 && open >= u64::from(job.max_instances);
     let mut reasons = Vec::new();
     if is_at_limit {
-        reasons.push(format!(
-            "{open} instances are open and the job allows {} at the same time",
-            job.max_instances
-        ));
+        reasons.push(Reason::new(ReasonCode::AtLimit, "open", open).with("max", job.max_instances));
     }
-    reasons.extend(worker_reason(&workers_fit));
-    let schedule = schedule_reason(job, now);
+    reasons.extend(why_nobody(fits.iter().map(|(_, reason)| reason.as_ref())));
+    let schedule = why_not_scheduled(job, now);
     let is_scheduled = schedule.is_none() && job.schedule.kind != TimeExpressionType::Api;
-    reasons.extend(schedule);
+    reasons.extend(schedule.map(Reason::from));
     Diagnosis {
-        can_run: !is_at_limit && workers_fit.iter().any(|worker| worker.fits),
+        can_run: !is_at_limit && fits.iter().any(|(_, reason)| reason.is_none()),
         is_scheduled,
-        reasons,
-        workers: workers_fit,
+        reasons: reasons.iter().map(Into::into).collect(),
+        workers: fits
+            .iter()
+            .map(|(worker, reason)| fit(worker, reason.as_ref()))
+            .collect(),
     }
 }
 
-fn fit(
+fn fit(worker: &Worker, reason: Option<&Reason>) -> WorkerFit {
+    WorkerFit {
+        worker: worker.node.node_id.clone(),
+        address: worker.address.clone(),
+        fits: reason.is_none(),
+        reason: reason.map(Into::into),
+    }
+}
+
+/// Why a worker would not get a run of the job now.
+fn why_not(
     job: &JobDefinition,
     filter: &WorkerFilter<'_>,
     worker: &Worker,
     assigned: u32,
-) -> WorkerFit {
-    let reason = match filter.check(worker) {
-        Err(unfit) => unfit.words(job),
-        Ok(()) if assigned >= worker.capacity => {
-            let capacity = worker.capacity;
-            format!("full: it has {assigned} runs and takes {capacity} at most")
-        }
-        Ok(()) => String::new(),
-    };
-    WorkerFit {
-        worker: worker.node.node_id.clone(),
-        address: worker.address.clone(),
-        fits: reason.is_empty(),
-        reason,
+) -> Option<Reason> {
+    match filter.check(worker) {
+        Err(unfit) => Some(unfit.reason(job)),
+        Ok(()) if assigned >= worker.capacity => Some(
+            Reason::new(ReasonCode::WorkerFull, "runs", assigned).with("most", worker.capacity),
+        ),
+        Ok(()) => None,
     }
 }
 
-fn worker_reason(workers: &[WorkerFit]) -> Option<String> {
-    if workers.is_empty() {
-        return Some("no worker of the application is connected".to_owned());
+/// Why no worker would get a run; each cause once.
+fn why_nobody<'a>(workers: impl Iterator<Item = Option<&'a Reason>> + Clone) -> Option<Reason> {
+    let count = workers.clone().count();
+    if count == 0 {
+        return Some(ReasonCode::NoWorker.into());
     }
-    if workers.iter().any(|worker| worker.fits) {
-        return None;
-    }
-    let mut causes: Vec<&str> = workers
-        .iter()
-        .map(|worker| worker.reason.as_str())
-        .collect();
-    causes.sort_unstable();
+    let mut causes: Vec<Reason> = workers
+        .map(Option::<&Reason>::cloned)
+        .collect::<Option<_>>()?;
+    causes.sort_unstable_by_key(Reason::code);
     causes.dedup();
-    Some(format!(
-        "none of the {} workers fits: {}",
-        workers.len(),
-        causes.join("; ")
-    ))
+    Some(Reason::new(ReasonCode::NoWorkerFits, "workers", count).of(causes))
 }
 
-fn schedule_reason(job: &JobDefinition, now: UnixMillis) -> Option<String> {
+fn why_not_scheduled(job: &JobDefinition, now: UnixMillis) -> Option<ReasonCode> {
     if job.status != SwitchableStatus::Enable {
-        return Some("the job is switched off: its schedule does not trigger it".to_owned());
+        return Some(ReasonCode::SwitchedOff);
     }
     if job.schedule.lifecycle.end.is_some_and(|end| end < now) {
-        return Some("the time span of its schedule is over".to_owned());
+        return Some(ReasonCode::ScheduleOver);
     }
     match job.schedule.kind {
-        TimeExpressionType::Api => None,
-        TimeExpressionType::Workflow => Some("it runs only as a part of workflows".to_owned()),
-        TimeExpressionType::FixedDelay => None,
-        _ if job.next_trigger_at.is_none() => Some("its schedule has no further time".to_owned()),
+        TimeExpressionType::Api | TimeExpressionType::FixedDelay => None,
+        TimeExpressionType::Workflow => Some(ReasonCode::OnlyInWorkflows),
+        _ if job.next_trigger_at.is_none() => Some(ReasonCode::NoFurtherTime),
         _ => None,
     }
 }
@@ -117,7 +114,11 @@ mod tests {
     ) {
         let loaded: Vec<_> = workers.iter().map(|worker| (worker, 0)).collect();
         let found = diagnose(job, &loaded, open, UnixMillis(1_000));
-        let reasons: Vec<_> = found.reasons.iter().map(String::as_str).collect();
+        let reasons: Vec<_> = found
+            .reasons
+            .iter()
+            .map(|reason| reason.text.as_str())
+            .collect();
         assert_eq!(
             (found.can_run, found.is_scheduled, reasons.as_slice()),
             expected
@@ -135,7 +136,11 @@ mod tests {
             &job(),
             vec![],
             0,
-            (false, false, &["no worker of the application is connected"]),
+            (
+                false,
+                false,
+                &["no worker of this application is connected"],
+            ),
         );
     }
 
@@ -147,7 +152,7 @@ mod tests {
         draining.state = WorkerState::Draining;
         let workers = vec![worker("w1"), worker("w2"), draining];
         let expected =
-            ["none of the 3 workers fits: shutting down; without the processor `absent`"];
+            ["none of the 3 workers fits: shutting down, without the processor `absent`"];
         check(&job, workers, 0, (false, false, &expected));
     }
 

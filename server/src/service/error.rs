@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use powerjob_common::actor::{AskError, Refused};
+use powerjob_common::reason::Reason;
 use powerjob_common::status::Permission;
 use powerjob_protocol::api::problem::FieldError;
 
@@ -116,11 +117,8 @@ pub enum SignInError {
 
 impl ServiceError {
     /// One wrong field.
-    pub fn field(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Invalid(vec![FieldError {
-            field: field.into(),
-            reason: reason.into(),
-        }])
+    pub fn field(field: impl Into<String>, reason: impl Into<Reason>) -> Self {
+        Self::Invalid(vec![FieldError::new(field, reason)])
     }
 }
 

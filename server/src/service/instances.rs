@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use powerjob_common::id::{InstanceId, JobId, TraceId};
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::instance::{self as api, InstanceSummary, Timeline};
 use powerjob_protocol::api::page::Page;
+use powerjob_protocol::api::reason::Reason as ApiReason;
 use tracing::{debug, info};
 
 use super::access::Person;
@@ -62,7 +64,7 @@ pub enum Action {
 #[derive(Debug, Clone)]
 struct Seen {
     instance: Instance,
-    waiting_for: Option<String>,
+    waiting_for: Option<Reason>,
 }
 
 /// The instance of an id as stored.
@@ -347,20 +349,14 @@ fn timeline(instance: &Instance, state: &InstanceState) -> Timeline {
     }
 }
 
-fn waiting_for(seen: &Seen) -> Option<String> {
-    match seen.instance.state.status {
-        InstanceStatus::WaitingDispatch => Some(
-            seen.waiting_for
-                .clone()
-                .unwrap_or_else(|| "its time, or a worker with room".to_owned()),
-        ),
-        InstanceStatus::WaitingWorkerReceive => Some(
-            seen.waiting_for
-                .clone()
-                .unwrap_or_else(|| "the confirmation of its worker".to_owned()),
-        ),
-        _ => None,
-    }
+fn waiting_for(seen: &Seen) -> Option<ApiReason> {
+    let otherwise = match seen.instance.state.status {
+        InstanceStatus::WaitingDispatch => ReasonCode::WaitsForTimeOrRoom,
+        InstanceStatus::WaitingWorkerReceive => ReasonCode::WaitsForConfirmation,
+        _ => return None,
+    };
+    let reason = seen.waiting_for.clone().unwrap_or_else(|| otherwise.into());
+    Some((&reason).into())
 }
 
 fn actions(instance: &Instance) -> &'static [&'static str] {

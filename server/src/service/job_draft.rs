@@ -2,6 +2,7 @@
 
 use chrono_tz::Tz;
 use powerjob_common::id::{AppId, JobId};
+use powerjob_common::reason::ReasonCode;
 use powerjob_common::status::{DispatchStrategy, ProcessorType, SwitchableStatus};
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::api::job::JobInput;
@@ -64,15 +65,11 @@ pub(super) fn draft(input: JobInput, context: DraftContext) -> Result<JobDraft, 
 
 fn check_texts(input: &JobInput, mistakes: &mut Mistakes) {
     let name = input.name.trim();
-    mistakes.unless(!name.is_empty(), "name", || {
-        format!("1 to {MAX_NAME} characters")
-    });
+    mistakes.unless(!name.is_empty(), "name", || ReasonCode::Empty);
     mistakes.at_most_chars(name, MAX_NAME, "name");
     mistakes.at_most_chars(&input.description, MAX_TEXT, "description");
     let processor = input.processor.trim();
-    mistakes.unless(!processor.is_empty(), "processor", || {
-        "must not be empty".to_owned()
-    });
+    mistakes.unless(!processor.is_empty(), "processor", || ReasonCode::Empty);
     match input.processor_type {
         ProcessorType::Shell | ProcessorType::Python => {
             mistakes.at_most_bytes(&input.processor, MAX_SCRIPT_BYTES, "processor");
@@ -88,7 +85,7 @@ fn check_texts(input: &JobInput, mistakes: &mut Mistakes) {
     let names_workers = !input.dispatch_config.trim().is_empty();
     let is_specify = input.dispatch_strategy == DispatchStrategy::Specify;
     mistakes.unless(!is_specify || names_workers, "dispatchConfig", || {
-        "SPECIFY needs the workers: addresses, tagIn:.. or tagEquals:..".to_owned()
+        ReasonCode::NamesNoWorkers
     });
 }
 

@@ -32,6 +32,7 @@ pub mod workers;
 use std::time::Duration;
 
 use powerjob_common::actor::{AskError, Refused, Reply};
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::api::session::ServerFacts;
 
@@ -110,7 +111,9 @@ impl From<store::Error> for ServiceError {
             store::Error::Invalid {
                 field: "cursor", ..
             } => Self::InvalidCursor,
-            store::Error::Invalid { field, reason } => Self::field(field, reason),
+            store::Error::Invalid { field, reason } => {
+                Self::field(field, Reason::new(ReasonCode::Refused, "cause", reason))
+            }
             store::Error::Fenced => Self::NotOwner(None),
             store::Error::Overloaded => Self::Overloaded,
             store::Error::Damaged(text) => Self::Internal(text),

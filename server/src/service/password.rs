@@ -7,6 +7,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use md5::{Digest, Md5};
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::secret::Secret;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
@@ -55,13 +56,13 @@ pub async fn verify(
 /// When it is too short or too long.
 pub fn check_strength(password: &str) -> Result<(), ServiceError> {
     if password.chars().count() < MIN_CHARS {
-        let reason = format!("at least {MIN_CHARS} characters");
+        let reason = Reason::new(ReasonCode::TooFewCharacters, "least", MIN_CHARS);
         return Err(ServiceError::field("password", reason));
     }
     if password.len() > MAX_BYTES {
         return Err(ServiceError::field(
             "password",
-            format!("at most {MAX_BYTES} bytes"),
+            Reason::new(ReasonCode::TooManyBytes, "most", MAX_BYTES),
         ));
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The rules of a job as people write them, and back.
 
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::status::{BackOffKind, MisfirePolicy, OverlapPolicy};
 use powerjob_protocol::api::policy::{PolicyInput, RetryInput};
 
@@ -21,13 +22,13 @@ pub(super) fn read_policy(input: &PolicyInput, mistakes: &mut Mistakes) -> Sched
     mistakes.unless(
         is_catch_up == input.catch_up.is_some(),
         "policy.catchUp",
-        || "CATCH_UP needs it, and only CATCH_UP has it".to_owned(),
+        || Reason::new(ReasonCode::NeededWith, "choice", "CATCH_UP"),
     );
     let is_queue = input.overlap == OverlapPolicy::Queue;
     mistakes.unless(
         is_queue || input.queue_limit.is_none(),
         "policy.queueLimit",
-        || "only QUEUE has it".to_owned(),
+        || Reason::new(ReasonCode::OnlyWith, "choice", "QUEUE"),
     );
     let runs = input.catch_up.unwrap_or(1);
     let limit = input.queue_limit.unwrap_or(DEFAULT_QUEUE);
@@ -54,7 +55,7 @@ pub(super) fn read_policy(input: &PolicyInput, mistakes: &mut Mistakes) -> Sched
 /// Understands how failed runs are repeated; what is wrong is replaced by something near.
 pub(super) fn read_retry(input: &RetryInput, mistakes: &mut Mistakes) -> RetryPolicy {
     let is_exponential = input.back_off == BackOffKind::Exponential;
-    let only_exponential = || "only EXPONENTIAL has it".to_owned();
+    let only_exponential = || Reason::new(ReasonCode::OnlyWith, "choice", "EXPONENTIAL");
     let has_factor = input.factor.is_some();
     mistakes.unless(
         is_exponential || !has_factor,
@@ -70,9 +71,7 @@ pub(super) fn read_retry(input: &RetryInput, mistakes: &mut Mistakes) -> RetryPo
     mistakes.within(input.delay_ms, 0, MAX_WAIT_MS, "retry.delayMs");
     mistakes.share(input.jitter, "retry.jitter");
     let factor = input.factor.unwrap_or(DEFAULT_FACTOR);
-    mistakes.unless((1.0..=MAX_FACTOR).contains(&factor), "retry.factor", || {
-        format!("{factor} is not from 1 to {MAX_FACTOR}")
-    });
+    mistakes.number(factor, (1.0, MAX_FACTOR), "retry.factor");
     let limit_ms = input
         .limit_ms
         .unwrap_or_else(|| DEFAULT_LIMIT_MS.max(input.delay_ms));
@@ -82,7 +81,7 @@ pub(super) fn read_retry(input: &RetryInput, mistakes: &mut Mistakes) -> RetryPo
     mistakes.unless(
         limit_ms >= input.delay_ms || !is_exponential,
         "retry.limitMs",
-        || "it is shorter than the first wait, delayMs".to_owned(),
+        || ReasonCode::ShorterThanFirst,
     );
     let back_off = match input.back_off {
         BackOffKind::Fixed => BackOff::Fixed {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::job::RunInput;
 use powerjob_protocol::api::problem::FieldError;
 
 use super::job_draft::MAX_PARAMS_BYTES;
+use super::mistakes::out_of_range;
 use super::{CHANGE_LIMIT, ServiceError, Services, Thing, ask};
 use crate::actor::instance_manager::{RunRequest, StartError, StartRuns};
 use crate::domain::job::JobDefinition;
@@ -16,7 +18,8 @@ use crate::domain::job::JobDefinition;
 /// Runs of one batch at most.
 pub const MAX_BATCH: usize = 10_000;
 /// A run can be put off for a year at most.
-const MAX_DELAY_MS: u64 = 366 * 24 * 3_600 * 1_000;
+const MAX_DELAY_MS: u64 = 366 * DAY_MS;
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
 /// A time so little in the past is now: clocks differ, and people type slowly.
 const PAST_MS: i64 = 60_000;
 
@@ -42,7 +45,7 @@ pub async fn start_batch(
     if !(1..=MAX_BATCH).contains(&runs.len()) {
         return Err(ServiceError::field(
             "runs",
-            format!("1 to {MAX_BATCH} runs"),
+            out_of_range(runs.len(), 1, MAX_BATCH),
         ));
     }
     let (now, mut errors) = (services.now(), Vec::new());
@@ -53,31 +56,34 @@ pub async fn start_batch(
 }
 
 fn check(run: &RunInput, now: UnixMillis, path: &str, errors: &mut Vec<FieldError>) {
-    let mut wrong = |field: &str, reason: String| {
-        errors.push(FieldError {
-            field: format!("{path}{field}"),
-            reason,
-        });
+    let mut wrong = |field: &str, reason: Reason| {
+        errors.push(FieldError::new(format!("{path}{field}"), reason));
     };
     if run
         .params
         .as_ref()
         .is_some_and(|params| params.len() > MAX_PARAMS_BYTES)
     {
-        wrong("params", format!("at most {MAX_PARAMS_BYTES} bytes"));
+        wrong(
+            "params",
+            Reason::new(ReasonCode::TooManyBytes, "most", MAX_PARAMS_BYTES),
+        );
     }
     if run.delay_ms > MAX_DELAY_MS {
-        wrong("delayMs", format!("at most {MAX_DELAY_MS}"));
+        wrong("delayMs", out_of_range(run.delay_ms, 0, MAX_DELAY_MS));
     }
     let Some(at) = run.at else { return };
     if run.delay_ms > 0 {
-        wrong("at", "give either this or delayMs".to_owned());
+        wrong("at", Reason::new(ReasonCode::EitherOr, "other", "delayMs"));
     }
     if at < now.0 - PAST_MS {
-        wrong("at", "lies in the past".to_owned());
+        wrong("at", ReasonCode::InPast.into());
     }
     if at > now.after(Duration::from_millis(MAX_DELAY_MS)).0 {
-        wrong("at", "lies more than 366 days ahead".to_owned());
+        wrong(
+            "at",
+            Reason::new(ReasonCode::TooFarAhead, "days", MAX_DELAY_MS / DAY_MS),
+        );
     }
 }
 

@@ -1,12 +1,14 @@
 //! Schedules as people write them.
 
 use chrono_tz::Tz;
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::status::TimeExpressionType;
 use powerjob_common::time::UnixMillis;
 use powerjob_common::time_expression::{InvalidExpression, Lifecycle, Schedule};
 use powerjob_protocol::api::problem::FieldError;
 use powerjob_protocol::api::schedule::{ScheduleCheck, ScheduleChecked, ScheduleInput};
 
+use super::mistakes::out_of_range;
 use super::{ServiceError, Services};
 use crate::domain::job::ScheduleSpec;
 
@@ -36,37 +38,31 @@ pub fn parse(
     path: &str,
 ) -> Result<ParsedSchedule, Vec<FieldError>> {
     let mut errors = Vec::new();
-    let mut wrong = |field: &str, reason: String| {
-        errors.push(FieldError {
-            field: format!("{path}{field}"),
-            reason,
-        });
+    let mut wrong = |field: &str, reason: Reason| {
+        errors.push(FieldError::new(format!("{path}{field}"), reason));
     };
     let zone = match input.zone.as_deref().map(str::parse::<Tz>) {
         None => server_zone,
         Some(Ok(zone)) => zone,
         Some(Err(_)) => {
-            wrong(
-                "zone",
-                "not a known time zone; write it like Europe/Berlin".to_owned(),
-            );
+            wrong("zone", ReasonCode::UnknownZone.into());
             server_zone
         }
     };
     let expression = input.expression.trim();
     let parsed = if expression.len() > MAX_EXPRESSION {
-        let reason = format!("at most {MAX_EXPRESSION} bytes");
+        let reason = Reason::new(ReasonCode::TooManyBytes, "most", MAX_EXPRESSION);
         Err(InvalidExpression::new("timeExpression", reason))
     } else {
         Schedule::parse(input.kind, expression, zone)
     };
     if let Err(error) = &parsed {
-        wrong("expression", in_words(error));
+        wrong("expression", with_part(error));
     }
     if let (Some(start), Some(end)) = (input.start_at, input.end_at)
         && start > end
     {
-        wrong("endAt", "the end lies before the start".to_owned());
+        wrong("endAt", ReasonCode::EndBeforeStart.into());
     }
     match parsed {
         Ok(schedule) if errors.is_empty() => {
@@ -89,12 +85,11 @@ pub fn parse(
     }
 }
 
-fn in_words(error: &InvalidExpression) -> String {
+fn with_part(error: &InvalidExpression) -> Reason {
     if error.field == "timeExpression" {
-        error.reason.clone()
-    } else {
-        error.to_string()
+        return error.reason.clone();
     }
+    Reason::new(ReasonCode::InPart, "part", &error.field).of([error.reason.clone()])
 }
 
 /// Says when a schedule can never trigger any more although it should.
@@ -103,22 +98,16 @@ pub(super) fn check_future(
     now: UnixMillis,
     path: &str,
 ) -> Result<(), FieldError> {
-    let wrong = |field: &str, reason: &str| FieldError {
-        field: format!("{path}{field}"),
-        reason: reason.to_owned(),
-    };
+    let wrong = |field: &str, code: ReasonCode| FieldError::new(format!("{path}{field}"), code);
     if parsed.spec.lifecycle.end.is_some_and(|end| end <= now) {
-        return Err(wrong("endAt", "the end lies in the past"));
+        return Err(wrong("endAt", ReasonCode::EndInPast));
     }
     let never = parsed
         .schedule
         .next_after(now, &parsed.spec.lifecycle, now)
         .is_none();
     if has_calendar(parsed.spec.kind) && never {
-        return Err(wrong(
-            "expression",
-            "there is no trigger time left from now on",
-        ));
+        return Err(wrong("expression", ReasonCode::NoTriggerLeft));
     }
     Ok(())
 }
@@ -140,7 +129,10 @@ pub(super) fn has_calendar(kind: TimeExpressionType) -> bool {
 /// Only for a wrong `count`: a wrong schedule is a normal answer.
 pub fn check(services: &Services, input: &ScheduleCheck) -> Result<ScheduleChecked, ServiceError> {
     if !(1..=MAX_PREVIEW).contains(&input.count) {
-        return Err(ServiceError::field("count", format!("1 to {MAX_PREVIEW}")));
+        return Err(ServiceError::field(
+            "count",
+            out_of_range(input.count, 1, MAX_PREVIEW),
+        ));
     }
     let server_zone = services.handles.facts.zone;
     let now = services.now();

@@ -1,6 +1,7 @@
 //! Workers.
 
 use powerjob_common::id::NodeRef;
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::status::WorkerOrderKind;
 use powerjob_common::system_metrics::SystemMetrics;
 use powerjob_common::time::UnixMillis;
@@ -41,8 +42,8 @@ pub async fn order(
     input: api::WorkerOrderInput,
 ) -> Result<api::Worker, ServiceError> {
     if input.reason.chars().count() > MAX_REASON {
-        let text = format!("at most {MAX_REASON} characters");
-        return Err(ServiceError::field("reason", text));
+        let most = Reason::new(ReasonCode::TooManyCharacters, "most", MAX_REASON);
+        return Err(ServiceError::field("reason", most));
     }
     let find = || {
         let mut workers = list(services, app).into_iter().rev();

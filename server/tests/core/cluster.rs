@@ -328,7 +328,7 @@ impl Cluster {
         for (port, ids) in self.server.handles.instances.readers(&[id]) {
             let read = port.ask(LIMIT, |reply| ReadInstances { ids, reply }).await;
             if let Some((_, why)) = read.expect("an answer").pop() {
-                return why;
+                return why.map(|why| why.to_string());
             }
         }
         None

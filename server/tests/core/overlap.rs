@@ -21,7 +21,10 @@ async fn waits_for(cluster: &Cluster, id: powerjob_common::id::InstanceId) -> Op
         .ask(LIMIT, |reply| ReadInstances { ids, reply })
         .await
         .expect("an answer");
-    seen.into_iter().next().and_then(|(_, words)| words)
+    seen.into_iter()
+        .next()
+        .and_then(|(_, why)| why)
+        .map(|why| why.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +59,7 @@ async fn a_queue_keeps_order_and_bound() {
     let mut run = worker.take_run().await;
     let waiting = [cluster.run(&job).await, cluster.run(&job).await];
     eventually("both wait in the queue", async || {
-        let words = "waits for other runs: 1 run of the job out, 1 allowed";
+        let words = "waits for other runs: 1 of the job out, 1 allowed";
         waits_for(&cluster, waiting[0]).await.as_deref() == Some(words)
             && waits_for(&cluster, waiting[1]).await.as_deref() == Some(words)
     })

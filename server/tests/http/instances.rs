@@ -1,6 +1,7 @@
 //! Instances and their logs.
 
 use powerjob_common::id::InstanceId;
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::status::InstanceStatus;
 use serde_json::{Value, json};
 
@@ -110,7 +111,7 @@ async fn a_waiting_instance_says_what_it_waits_for() {
         .instance(&app, &job, 4, InstanceStatus::WaitingDispatch)
         .await;
     let live = support::instance(&app, &job, 4, InstanceStatus::WaitingDispatch);
-    let why = Some("a worker".to_owned());
+    let why = Some(Reason::from(ReasonCode::WaitsForWorker).of([ReasonCode::NoWorker.into()]));
     server
         .actors
         .live
@@ -118,7 +119,14 @@ async fn a_waiting_instance_says_what_it_waits_for() {
         .expect("not poisoned")
         .insert(InstanceId(4), (live, why));
     let instance = server.get("/v1/instances/4").await.expect(200);
-    assert_eq!(instance["waitingFor"], "a worker");
+    let text = "no worker of this application is connected";
+    assert_eq!(
+        instance["waitingFor"],
+        json!({
+            "code": "waits-for-worker", "text": format!("waits for a worker: {text}"),
+            "parts": [{"code": "no-worker", "text": text}],
+        })
+    );
     assert_eq!(instance["actions"], json!(["STOP", "CANCEL"]));
     assert_eq!(instance["traceId"], "7077726a000000000000000000000004");
     assert_eq!(instance["attempts"], json!([]));

@@ -217,7 +217,7 @@ async fn a_diagnosis_says_what_is_missing() {
     assert_eq!(found["canRun"], false);
     assert_eq!(
         found["reasons"],
-        json!(["no worker of the application is connected"])
+        json!([{"code": "no-worker", "text": "no worker of this application is connected"}])
     );
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use powerjob_common::reason::ReasonCode;
 use powerjob_server::http::{all_routes, openapi_json};
 use serde_json::Value;
 
@@ -19,6 +20,37 @@ fn the_stored_document_is_the_present_one() {
         "run this test with UPDATE_OPENAPI=1 and commit the document"
     );
 }
+
+#[test]
+fn the_page_of_reasons_is_the_present_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reasons.md");
+    let row = |code: &ReasonCode| {
+        let words = code.words().replace('|', "\\|");
+        format!("| `{}` | {words} |\n", code.name())
+    };
+    let rows: String = ReasonCode::ALL.iter().map(row).collect();
+    let present = REASONS_HEAD.to_owned() + &rows;
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(&path, &present).expect("the page can be written");
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        stored == present,
+        "run this test with UPDATE_OPENAPI=1 and commit the page"
+    );
+}
+
+const REASONS_HEAD: &str = "\
+# Reasons
+
+Why an instance waits, why a job does not run, and what is wrong with a field: each reason has a `code` of this list, its values in `params`, and the reasons it consists of in `parts`.
+The words are those of the English text; `{name}` stands for a value, `{parts}` for the reasons inside.
+Programs decide by the code: it never changes its meaning.
+A test of the server writes this page (`UPDATE_OPENAPI=1 cargo test -p powerjob-server --test http openapi`).
+
+| code | words |
+| --- | --- |
+";
 
 #[test]
 fn every_route_is_described_and_nothing_else() {

@@ -126,7 +126,7 @@ async fn an_application_can_be_used_the_moment_it_is_there() {
     let shown = server.get(&token, &instance).await;
     assert_eq!(shown["status"], "WAITING_DISPATCH");
     assert!(
-        shown["waitingFor"]
+        shown["waitingFor"]["text"]
             .as_str()
             .is_some_and(|why| !why.is_empty()),
         "{shown}"

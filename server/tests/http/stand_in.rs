@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use powerjob_common::actor::{ActorScope, Letter, Port, Probe, Reply};
 use powerjob_common::id::{InstanceId, JobId};
+use powerjob_common::reason::Reason;
 use powerjob_common::secret::Secret;
 use powerjob_common::status::{InstanceStatus, SwitchableStatus};
 use powerjob_common::time::{Clock, UnixMillis};
@@ -43,7 +44,7 @@ const FOR_EVER: Duration = Duration::from_secs(3_600);
 /// Letters that fit into a port; `full` takes them all.
 pub(crate) const CAPACITY: usize = 20_000;
 
-type Live = Arc<Mutex<HashMap<InstanceId, (Instance, Option<String>)>>>;
+type Live = Arc<Mutex<HashMap<InstanceId, (Instance, Option<Reason>)>>>;
 
 /// The stand-in and the handles that lead to it.
 pub(crate) struct StandIn {

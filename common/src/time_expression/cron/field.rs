@@ -7,7 +7,8 @@
 
 use super::day::DayRule;
 use super::parse::split_dropping_empty_tail;
-use crate::time_expression::{InvalidExpression, number, quoted};
+use crate::reason::ReasonCode;
+use crate::time_expression::{InvalidExpression, found, number};
 
 /// A field of a CRON expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,18 +77,17 @@ impl Field {
         }
     }
 
-    fn accepted(self) -> String {
-        let numbers = format!("{} to {}", self.first(), self.last());
+    /// The names of its values, in words.
+    fn name_range(self) -> Option<(ReasonCode, &'static str)> {
         match self {
-            Self::Month => format!("{numbers} or JAN to DEC"),
-            Self::DayOfWeek => format!("{numbers} (1 is Sunday) or SUN to SAT"),
-            _ => numbers,
+            Self::Month => Some((ReasonCode::CronNamedValue, "JAN to DEC")),
+            Self::DayOfWeek => Some((ReasonCode::CronWeekday, "SUN to SAT")),
+            _ => None,
         }
     }
 
-    fn invalid(self, found: &str, accepted: &str) -> InvalidExpression {
-        let reason = format!("found {}; {accepted}", quoted(found));
-        InvalidExpression::new(self.name(), reason)
+    fn invalid(self, text: &str, code: ReasonCode) -> InvalidExpression {
+        InvalidExpression::new(self.name(), found(code, text))
     }
 }
 
@@ -107,7 +107,7 @@ pub(super) enum Item {
 /// Reads a field that has been folded to upper case.
 pub(super) fn parse(field: Field, text: &str) -> Result<Vec<Item>, InvalidExpression> {
     if text.ends_with(',') {
-        return Err(field.invalid(text, "a list must not end with a comma"));
+        return Err(field.invalid(text, ReasonCode::CronListComma));
     }
     if let Some(weekday) = named_last_weekday(field, text) {
         return Ok(vec![Item::Day(DayRule::LastWeekdayOf { weekday })]);
@@ -122,7 +122,7 @@ pub(super) fn parse(field: Field, text: &str) -> Result<Vec<Item>, InvalidExpres
             items.retain(|item| *item != Item::Unspecified);
         }
         if field == Field::DayOfMonth || items.is_empty() {
-            return Err(field.invalid(text, "'?' must stand alone"));
+            return Err(field.invalid(text, ReasonCode::CronQuestionAlone));
         }
     }
     Ok(items)
@@ -161,25 +161,25 @@ impl<'a> Element<'a> {
         match self.text {
             "*" => Ok(Item::All),
             "?" if self.field.is_day() => Ok(Item::Unspecified),
-            "?" => Err(self.invalid("'?' is accepted in the two day fields only")),
+            "?" => Err(self.invalid(ReasonCode::CronQuestionPlace)),
             text if self.field == Field::DayOfMonth => self.month_day(text),
             text if self.field == Field::DayOfWeek => self.weekday(text),
             text => self.value(text).map(single),
         }
     }
 
-    fn invalid(self, accepted: &str) -> InvalidExpression {
-        self.field.invalid(self.text, accepted)
+    fn invalid(self, code: ReasonCode) -> InvalidExpression {
+        self.field.invalid(self.text, code)
     }
 
     /// `a-b`, `a-b/n`, and `L-n`, `L-nW`; what follows a second `/` is ignored.
     fn range(self) -> Result<Item, InvalidExpression> {
         let bounds = split_dropping_empty_tail(self.text, "-");
         let [from, rest] = bounds[..] else {
-            return Err(self.invalid("a range is two values joined by one '-'"));
+            return Err(self.invalid(ReasonCode::CronRangeShape));
         };
         if from.is_empty() {
-            return Err(self.invalid("negative numbers are not accepted; a range is 'a-b'"));
+            return Err(self.invalid(ReasonCode::CronNegative));
         }
         if from == "L" && self.field.is_day() {
             return self.counted_from_last(rest);
@@ -187,13 +187,13 @@ impl<'a> Element<'a> {
         let pieces = split_dropping_empty_tail(rest, "/");
         let step = match (pieces.get(1), rest.contains('/')) {
             (Some(step), _) => self.named_step(step)?,
-            (None, true) => return Err(self.invalid("a number of steps must follow '/'")),
+            (None, true) => return Err(self.invalid(ReasonCode::CronStepMissing)),
             (None, false) => 1,
         };
         let first = self.bound(from)?;
         let last = self.bound(pieces.first().copied().unwrap_or_default())?;
         if self.field == Field::Year && last < first {
-            return Err(self.invalid("a range of years must not run backwards"));
+            return Err(self.invalid(ReasonCode::CronYearsBackwards));
         }
         Ok(Item::Span { first, last, step })
     }
@@ -201,8 +201,7 @@ impl<'a> Element<'a> {
     fn bound(self, text: &str) -> Result<u32, InvalidExpression> {
         let special = ["L", "W", "LW", "?", "*"].contains(&text);
         if special && self.field.is_day() {
-            return Err(self
-                .invalid("a range must not end or begin with a special character, except 'L-n'"));
+            return Err(self.invalid(ReasonCode::CronRangeBound));
         }
         self.value(text)
     }
@@ -211,7 +210,7 @@ impl<'a> Element<'a> {
     fn step(self) -> Result<Item, InvalidExpression> {
         let pieces = split_dropping_empty_tail(self.text, "/");
         let [from, step] = pieces[..] else {
-            return Err(self.invalid("a step is written '*/n', 'a/n' or 'a-b/n'"));
+            return Err(self.invalid(ReasonCode::CronStepShape));
         };
         let first = match from {
             "*" | "" => self.field.first(),
@@ -234,9 +233,8 @@ impl<'a> Element<'a> {
         let largest = self.field.size().min(self.field.last());
         step.filter(|step| (1..=largest).contains(step))
             .ok_or_else(|| {
-                self.invalid(&format!(
-                    "the step must be a whole number from 1 to {largest}"
-                ))
+                let reason = found(ReasonCode::CronStepRange, self.text).with("most", largest);
+                InvalidExpression::new(self.field.name(), reason)
             })
     }
 
@@ -244,15 +242,25 @@ impl<'a> Element<'a> {
     fn value(self, text: &str) -> Result<u32, InvalidExpression> {
         match position(self.field.names(), text).or_else(|| unsigned(text)) {
             Some(value) if (self.field.first()..=self.field.last()).contains(&value) => Ok(value),
-            _ => Err(self.invalid(&format!("accepted are {}", self.field.accepted()))),
+            _ => Err(self.out_of_range()),
         }
+    }
+
+    fn out_of_range(self) -> InvalidExpression {
+        let field = self.field;
+        let (code, names) = field.name_range().unwrap_or((ReasonCode::CronValue, ""));
+        let reason = found(code, self.text)
+            .with("least", field.first())
+            .with("most", field.last())
+            .with("names", names);
+        InvalidExpression::new(field.name(), reason)
     }
 
     /// `L`, `LW`, `nW`, or a plain day.
     fn month_day(self, text: &str) -> Result<Item, InvalidExpression> {
         if text.contains("LW") {
             if !text.replace("LW", "").is_empty() {
-                return Err(self.invalid("'LW' must stand alone"));
+                return Err(self.invalid(ReasonCode::CronLastWeekdayAlone));
             }
             return Ok(Item::Day(DayRule::WeekdayNearLast { before: 0 }));
         }
@@ -288,14 +296,12 @@ impl<'a> Element<'a> {
     fn numbered_weekday(self, text: &str) -> Result<Item, InvalidExpression> {
         let pieces = split_dropping_empty_tail(text, "#");
         let (Some(weekday), Some(nth)) = (pieces.first(), pieces.get(1)) else {
-            return Err(self.invalid("'#' is written 'weekday#week', for instance FRI#3"));
+            return Err(self.invalid(ReasonCode::CronNthShape));
         };
         let weekday = self.value(weekday)?;
         let nth = self.value(nth)?;
         if nth > 5 {
-            return Err(
-                self.invalid("no month has more than five of a weekday; accepted are #1 to #5")
-            );
+            return Err(self.invalid(ReasonCode::CronNthRange));
         }
         Ok(Item::Day(DayRule::NthWeekdayOf { weekday, nth }))
     }
@@ -431,7 +437,7 @@ mod tests {
         ] {
             let error = parse(field, text).expect_err(text);
             assert_eq!(error.field, field.name(), "{text}");
-            assert!(error.reason.contains(hint), "{text}: {error}");
+            assert!(error.to_string().contains(hint), "{text}: {error}");
         }
     }
 }

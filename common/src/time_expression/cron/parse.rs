@@ -8,7 +8,8 @@
 
 use super::field::{self, Field};
 use super::search::Pattern;
-use crate::time_expression::{InvalidExpression, quoted};
+use crate::reason::{Reason, ReasonCode};
+use crate::time_expression::{InvalidExpression, found};
 
 const FIELDS: [Field; 7] = [
     Field::Second,
@@ -20,9 +21,6 @@ const FIELDS: [Field; 7] = [
     Field::Year,
 ];
 
-const SHAPE: &str = "accepted are 6 or 7 fields separated by blanks: \
-                     second minute hour day-of-month month day-of-week [year]";
-
 /// Reads an expression, resolving `||` (union) and `|` (paired alternatives).
 pub(super) fn patterns(expression: &str) -> Result<Vec<Pattern>, InvalidExpression> {
     let parts = if expression.contains("||") {
@@ -31,9 +29,7 @@ pub(super) fn patterns(expression: &str) -> Result<Vec<Pattern>, InvalidExpressi
         vec![expression]
     };
     if parts.is_empty() {
-        return Err(whole(
-            "found only '|'; accepted is an expression on each side of '||'",
-        ));
+        return Err(whole(ReasonCode::CronOnlyBars));
     }
     let mut patterns = Vec::new();
     for part in parts {
@@ -48,7 +44,7 @@ pub(super) fn patterns(expression: &str) -> Result<Vec<Pattern>, InvalidExpressi
 fn paired_alternatives(part: &str) -> Result<Vec<Vec<String>>, InvalidExpression> {
     let tokens = fields_of(part);
     if tokens.is_empty() {
-        return Err(whole(format!("found an empty expression; {SHAPE}")));
+        return Err(whole(ReasonCode::CronEmpty));
     }
     let choices: Vec<Vec<&str>> = tokens
         .iter()
@@ -71,12 +67,9 @@ fn alternative(
         }
         match choices.get(index) {
             Some(choice) if !choice.is_empty() => Ok((*choice).to_owned()),
-            _ => Err(whole(format!(
-                "found {}, which lacks alternative {}; \
-                 accepted is the same number of alternatives in every field that has '|'",
-                quoted(token),
-                index + 1
-            ))),
+            _ => Err(whole(
+                found(ReasonCode::CronAlternatives, token).with("number", index + 1),
+            )),
         }
     };
     tokens.iter().zip(choices).map(choose).collect()
@@ -84,21 +77,13 @@ fn alternative(
 
 fn pattern(tokens: &[String]) -> Result<Pattern, InvalidExpression> {
     if tokens[0].starts_with('@') {
-        return Err(whole(format!(
-            "found the nickname {}; {SHAPE}",
-            quoted(&tokens[0])
-        )));
+        return Err(whole(found(ReasonCode::CronNickname, &tokens[0])));
     }
     if !(6..=7).contains(&tokens.len()) {
-        let hint = if tokens.len() == 5 {
-            " (the first one is the second, not the minute)"
-        } else {
-            ""
-        };
-        return Err(whole(format!(
-            "found {} fields; {SHAPE}{hint}",
-            tokens.len()
-        )));
+        return Err(whole(match tokens.len() {
+            5 => ReasonCode::CronFiveFields.into(),
+            count => Reason::new(ReasonCode::CronFieldCount, "count", count),
+        }));
     }
     let fields = FIELDS
         .iter()
@@ -125,7 +110,7 @@ pub(super) fn split_dropping_empty_tail<'a>(text: &'a str, separator: &str) -> V
     pieces
 }
 
-fn whole(reason: impl Into<String>) -> InvalidExpression {
+fn whole(reason: impl Into<Reason>) -> InvalidExpression {
     InvalidExpression::new("timeExpression", reason)
 }
 

@@ -14,6 +14,7 @@ use cron::TimeUnitSpec;
 
 use super::day::{DayChoice, DayRule, Days};
 use super::field::{Field, Item};
+use crate::reason::{Reason, ReasonCode};
 use crate::time_expression::InvalidExpression;
 
 /// The values of every field, one bit each.
@@ -65,8 +66,7 @@ impl Sets {
         if is_unspecified(of_month) && is_unspecified(of_week) {
             return Err(InvalidExpression::new(
                 Field::DayOfWeek.name(),
-                "found '?' in both day fields, which selects no day; \
-                 accepted is '?' in one of day-of-month and day-of-week",
+                ReasonCode::CronQuestionTwice,
             ));
         }
         let plain = evaluate(fields)?;
@@ -101,8 +101,10 @@ fn evaluate(fields: &[Vec<Item>]) -> Result<cron::Schedule, InvalidExpression> {
         .zip(fields)
         .map(|(field, items)| rewrite(*field, items))
         .collect();
-    cron::Schedule::from_str(&rewritten.join(" "))
-        .map_err(|error| InvalidExpression::new("timeExpression", error.to_string()))
+    cron::Schedule::from_str(&rewritten.join(" ")).map_err(|error| {
+        let reason = Reason::new(ReasonCode::Refused, "cause", error);
+        InvalidExpression::new("timeExpression", reason)
+    })
 }
 
 /// The field in the grammar of the `cron` crate; `*` if nothing plain is in it.

@@ -12,6 +12,7 @@ use chrono::NaiveTime;
 use serde_json::{Map, Value};
 
 use super::super::{InvalidExpression, number, quoted};
+use crate::reason::{Reason, ReasonCode};
 
 /// What the expression says, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(super) struct Fields {
 
 const EVERY_DAY: u8 = 0b0111_1111;
 
-const SHAPE: &str = r#"accepted is a JSON object such as {"interval":60,"startTimeOfDay":"08:00:00","endTimeOfDay":"18:00:00","intervalUnit":"SECONDS","daysOfWeek":[1,5]}"#;
+const EXAMPLE: &str = r#"{"interval":60,"startTimeOfDay":"08:00:00","endTimeOfDay":"18:00:00","intervalUnit":"SECONDS","daysOfWeek":[1,5]}"#;
 
 /// Reads and checks an expression.
 pub(super) fn fields(expression: &str) -> Result<Fields, InvalidExpression> {
@@ -34,7 +35,7 @@ pub(super) fn fields(expression: &str) -> Result<Fields, InvalidExpression> {
     let from = time_of_day(&object, "startTimeOfDay")?;
     let to = time_of_day(&object, "endTimeOfDay")?;
     if to < from {
-        let reason = format!("found {to}; the end must not be earlier than the start, {from}");
+        let reason = Reason::new(ReasonCode::DailyEnd, "found", to).with("start", from);
         return Err(InvalidExpression::new("endTimeOfDay", reason));
     }
     Ok(Fields {
@@ -48,8 +49,10 @@ pub(super) fn fields(expression: &str) -> Result<Fields, InvalidExpression> {
 fn object(expression: &str) -> Result<Map<String, Value>, InvalidExpression> {
     let text = with_double_quotes(expression);
     let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
-    let invalid =
-        |found: String| InvalidExpression::new("timeExpression", format!("found {found}; {SHAPE}"));
+    let invalid = |found: String| {
+        let reason = Reason::new(ReasonCode::DailyShape, "found", found).with("example", EXAMPLE);
+        InvalidExpression::new("timeExpression", reason)
+    };
     match values.next() {
         Some(Ok(Value::Object(object))) => Ok(object),
         Some(Ok(other)) => Err(invalid(kind_of(&other).to_owned())),
@@ -87,20 +90,17 @@ fn with_double_quotes(json: &str) -> String {
 
 fn interval(object: &Map<String, Value>) -> Result<i64, InvalidExpression> {
     let found = object.get("interval").unwrap_or(&Value::Null);
-    let invalid = |accepted: &str| {
-        InvalidExpression::new("interval", format!("found {}; {accepted}", shown(found)))
-    };
+    let invalid =
+        |code| InvalidExpression::new("interval", Reason::new(code, "found", shown(found)));
     let Some(count) = whole_number(found).filter(|count| *count >= 1) else {
-        return Err(invalid("accepted is a whole number, 1 or more"));
+        return Err(invalid(ReasonCode::DailyInterval));
     };
     let millis = match unit(object)? {
         Unit::Longer(millis) => count.saturating_mul(millis),
         Unit::Shorter(per_milli) => count / per_milli,
     };
     if millis < 1 {
-        return Err(invalid(
-            "with this intervalUnit it is less than one millisecond",
-        ));
+        return Err(invalid(ReasonCode::DailyTooShort));
     }
     Ok(millis)
 }
@@ -129,11 +129,10 @@ fn unit(object: &Map<String, Value>) -> Result<Unit, InvalidExpression> {
 }
 
 fn unknown_unit(found: &str) -> InvalidExpression {
-    let reason = format!(
-        "found {found}; accepted are NANOSECONDS, MICROSECONDS, MILLISECONDS, SECONDS, MINUTES, \
-         HOURS, DAYS"
-    );
-    InvalidExpression::new("intervalUnit", reason)
+    InvalidExpression::new(
+        "intervalUnit",
+        Reason::new(ReasonCode::DailyUnit, "found", found),
+    )
 }
 
 fn time_of_day(object: &Map<String, Value>, key: &str) -> Result<NaiveTime, InvalidExpression> {
@@ -143,10 +142,7 @@ fn time_of_day(object: &Map<String, Value>, key: &str) -> Result<NaiveTime, Inva
         _ => None,
     };
     time.ok_or_else(|| {
-        let reason = format!(
-            "found {}; accepted is a time from 00:00:00 to 23:59:59",
-            shown(found)
-        );
+        let reason = Reason::new(ReasonCode::DailyTime, "found", shown(found));
         InvalidExpression::new(key, reason)
     })
 }
@@ -164,10 +160,7 @@ fn parse_time_of_day(text: &str) -> Option<NaiveTime> {
 fn days(object: &Map<String, Value>) -> Result<u8, InvalidExpression> {
     let found = object.get("daysOfWeek").unwrap_or(&Value::Null);
     let invalid = |value: &Value| {
-        let reason = format!(
-            "found {}; accepted is a list of days from 1, Monday, to 7, Sunday",
-            shown(value)
-        );
+        let reason = Reason::new(ReasonCode::DailyDays, "found", shown(value));
         InvalidExpression::new("daysOfWeek", reason)
     };
     let list = match found {

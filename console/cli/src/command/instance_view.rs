@@ -89,7 +89,10 @@ pub(super) fn details(instance: &Instance, width: Option<u16>) -> String {
         ("status", run.status.to_string()),
         (
             "waits for",
-            instance.waiting_for.clone().unwrap_or_default(),
+            instance
+                .waiting_for
+                .as_ref()
+                .map_or_else(String::new, |why| why.text.clone()),
         ),
         ("made by", run.trigger.clone()),
         ("attempt", run.attempt.to_string()),

@@ -256,7 +256,7 @@ pub(super) fn diagnosis(diagnosis: &Diagnosis, width: Option<u16>) -> String {
         (false, false) => "it cannot run now, and its schedule will not trigger it\n",
     });
     for reason in &diagnosis.reasons {
-        text.push_str(&format!("  - {reason}\n"));
+        text.push_str(&format!("  - {}\n", reason.text));
     }
     if !diagnosis.workers.is_empty() {
         let rows = diagnosis.workers.iter().map(|fit| {
@@ -264,7 +264,9 @@ pub(super) fn diagnosis(diagnosis: &Diagnosis, width: Option<u16>) -> String {
                 fit.worker.clone(),
                 fit.address.clone(),
                 yes_no(fit.fits),
-                fit.reason.clone(),
+                fit.reason
+                    .as_ref()
+                    .map_or_else(String::new, |why| why.text.clone()),
             ]
         });
         text.push('\n');
@@ -290,6 +292,7 @@ fn ms(count: u64) -> String {
 mod tests {
     use super::*;
     use powerjob_client::api::problem::FieldError;
+    use powerjob_common::reason::ReasonCode;
 
     #[test]
     fn a_wrong_schedule_says_what_is_wrong() {
@@ -298,12 +301,13 @@ mod tests {
             text: String::new(),
             next: vec![],
             zone: "UTC".to_owned(),
-            errors: vec![FieldError {
-                field: "schedule.expression".to_owned(),
-                reason: "61 is no second".to_owned(),
-            }],
+            errors: vec![FieldError::new(
+                "schedule.expression",
+                ReasonCode::CronEmpty,
+            )],
         };
-        assert!(schedule(&checked).contains("  schedule.expression: 61 is no second"));
+        let words = format!("  schedule.expression: {}", ReasonCode::CronEmpty.words());
+        assert!(schedule(&checked).contains(&words));
     }
 
     #[test]

@@ -32,6 +32,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 function fieldErrors(value: unknown): FieldError[] {
   if (!Array.isArray(value)) return [];
   return value.filter(isRecord).map((entry) => ({
+    ...(entry as Partial<FieldError>),
     field: String(entry.field ?? ""),
     reason: String(entry.reason ?? ""),
   }));
@@ -71,8 +72,12 @@ export function asApiError(thrown: unknown): ApiError {
 }
 
 /** The reasons of one field and of what lies below it. */
-export function reasonsFor(errors: FieldError[], field: string): string[] {
+export function reasonsFor(
+  errors: FieldError[],
+  field: string,
+  word: (error: FieldError) => string = ({ reason }) => reason,
+): string[] {
   return errors
     .filter((error) => error.field === field || error.field.startsWith(`${field}.`))
-    .map((error) => error.reason);
+    .map(word);
 }

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { KNOWN_WORDS } from ".";
 import { en } from "./en";
 import { fill } from "./translate";
+import { wordReason } from "./reason";
 import { zh } from "./zh";
 
 const SOURCE = join(import.meta.dirname, "..");
@@ -42,6 +43,20 @@ describe("dictionaries", () => {
     const codes = [...page.matchAll(/^\| `([a-z-]+)` \| \d{3} \|/gm)].map((match) => match[1] ?? "");
     expect(codes.length).toBeGreaterThan(30);
     expect(KNOWN_WORDS).toEqual(expect.arrayContaining(codes.map((code) => `problem.${code}`)));
+  });
+
+  it("word every reason of the server with the values it has", () => {
+    const page = readFileSync(join(SOURCE, "../../../docs/reasons.md"), "utf8");
+    const rows = [...page.matchAll(/^\| `([a-z-]+)` \| (.*) \|$/gm)];
+    expect(rows.length).toBeGreaterThan(80);
+    for (const dictionary of [en, zh] as Record<string, string>[]) {
+      const coded = Object.keys(dictionary).filter((key) => key.startsWith("reason."));
+      expect(coded.toSorted()).toEqual(rows.map(([, code]) => `reason.${code}`).toSorted());
+      for (const [, code, words] of rows) {
+        const known = names(words ?? "");
+        for (const name of names(dictionary[`reason.${code}`] ?? "")) expect(known, code).toContain(name);
+      }
+    }
   });
 
   it("hold nothing that no component uses", () => {
@@ -93,5 +108,34 @@ describe("fill", () => {
     expect(fill("{n} {n:run|runs} of {name}", { n: 1, name: "a" })).toBe("1 run of a");
     expect(fill("{n} {n:run|runs}", { n: 2 })).toBe("2 runs");
     expect(fill("{unknown} stays", {})).toBe("{unknown} stays");
+  });
+});
+
+describe("reasons", () => {
+  const chinese = (key: string): string | undefined => (zh as Record<string, string>)[key];
+
+  it("are worded with the reasons inside", () => {
+    const lacking = { text: "without the processor `x`", code: "worker-lacks-processor", params: { processor: "x" } };
+    const counted = { text: "2 ...", code: "counted", params: { count: "2" }, parts: [lacking] };
+    const known = { text: "2 known, ...", code: "workers-known", params: { known: "2" }, parts: [counted] };
+    const waits = { text: "waits for a worker: ...", code: "waits-for-worker", parts: [known] };
+    expect(wordReason(chinese, waits)).toBe("等待 Worker：已知 2 个 Worker，其中2 个没有处理器 x");
+  });
+
+  it("name the part of an expression", () => {
+    const value = { text: "found '25'", code: "cron-value", params: { found: "'25'", least: "0", most: "23" } };
+    const reason = { text: "hour: found '25'", code: "in-part", params: { part: "hour" }, parts: [value] };
+    expect(wordReason(chinese, reason)).toBe("时：'25' 不在 0 到 23 之内");
+  });
+
+  it("put what has no place behind", () => {
+    const offline = { text: "", code: "worker-offline" };
+    const others = { text: "", code: "of-the-others", parts: [offline] };
+    const reason = { text: "", code: "waits-for-room-of-one", parts: [others] };
+    expect(wordReason(chinese, reason)).toBe("等待空位：唯一能运行它的 Worker 已满；其余：已由操作员下线");
+  });
+
+  it("of a newer server keep its words", () => {
+    expect(wordReason(chinese, { text: "as it says", code: "from-the-future" })).toBe("as it says");
   });
 });

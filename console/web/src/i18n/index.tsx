@@ -20,6 +20,8 @@ export type Translate = (key: Key, params?: Params) => string;
 interface I18n {
   lang: Lang;
   t: Translate;
+  /** The text of a key that is made while the program runs; none for one that does not exist. */
+  find: (key: string) => string | undefined;
   setLang: (lang: Lang) => void;
 }
 
@@ -63,7 +65,9 @@ export function I18nProvider({ first, children }: ProviderProps): ReactNode {
   const value = useMemo<I18n>(() => {
     const { lang, dictionary } = current;
     const t: Translate = (key, params = {}) => fill(dictionary[key], params);
-    return { lang, t, setLang };
+    const find = (key: string): string | undefined =>
+      Object.hasOwn(dictionary, key) ? dictionary[key as Key] : undefined;
+    return { lang, t, find, setLang };
   }, [current, setLang]);
 
   return <Context.Provider value={value}>{children}</Context.Provider>;

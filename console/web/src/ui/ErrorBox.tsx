@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { ApiError } from "../api/problem";
 import { useI18n, useT, useWord } from "../i18n";
+import { useReasons } from "../i18n/reason";
 import { Button } from "./Button";
 import { Icon } from "./Icon";
 
@@ -27,6 +28,7 @@ interface Props {
 export function ErrorBox({ error, onRetry, shownFields }: Props): ReactNode {
   const t = useT();
   const text = useErrorText();
+  const { wordField } = useReasons();
   const { detail } = error.problem;
   const others = error.fields.filter((entry) => shownFields?.(entry.field) !== true);
   return (
@@ -39,7 +41,7 @@ export function ErrorBox({ error, onRetry, shownFields }: Props): ReactNode {
           <ul>
             {others.map((entry) => (
               <li key={entry.field + entry.reason}>
-                <code>{entry.field}</code> {entry.reason}
+                <code>{entry.field}</code> {wordField(entry)}
               </li>
             ))}
           </ul>

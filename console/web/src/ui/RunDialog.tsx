@@ -4,6 +4,7 @@ import { paths } from "../app/paths";
 import { api } from "../api/endpoints";
 import { type ApiError, asApiError, reasonsFor } from "../api/problem";
 import { useT } from "../i18n";
+import { useReasons } from "../i18n/reason";
 import { useNow } from "../data/useNow";
 import { recallList, rememberInList } from "../lib/storage";
 import { browserZone, fromLocalInput, toLocalInput } from "../lib/time";
@@ -28,6 +29,7 @@ const MINUTE_MS = 60_000;
 /** Starts a job by hand and opens the run. */
 export function RunDialog({ appId, job, params: first = "", onClose }: Props): ReactNode {
   const t = useT();
+  const { wordField } = useReasons();
   const say = useSay();
   const [, navigate] = useLocation();
   const history = `run.${job.id}`;
@@ -58,7 +60,7 @@ export function RunDialog({ appId, job, params: first = "", onClose }: Props): R
       setBusy(false);
     }
   };
-  const errors = (field: string): string[] => reasonsFor(error?.fields ?? [], field);
+  const errors = (field: string): string[] => reasonsFor(error?.fields ?? [], field, wordField);
   const delayErrors = Number.isNaN(delayMs) ? [t("form.notDuration")] : errors("delayMs");
 
   return (

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use powerjob_common::actor::{Letter, Reply};
 use powerjob_common::id::InstanceId;
+use powerjob_common::reason::Reason;
 use powerjob_common::time::UnixMillis;
 use serde::Serialize;
 
@@ -128,7 +129,7 @@ pub struct ReadInstances {
     pub ids: Vec<InstanceId>,
     /// Those that are open, with the reason why one waits; the others are as stored.
     #[serde(skip)]
-    pub reply: Reply<Vec<(Box<Instance>, Option<String>)>>,
+    pub reply: Reply<Vec<(Box<Instance>, Option<Reason>)>>,
 }
 
 impl Letter for StartRuns {

@@ -243,7 +243,7 @@ impl Handler<Mail<ReadInstances>> for InstanceManager {
         let (ReadInstances { ids, reply }, _ticket) = mail.open();
         let runs = ids.iter().filter_map(|id| self.shard.runs.get(id));
         reply.send(
-            runs.filter_map(|run| Some((Box::new(run.shown()?), run.waiting_words())))
+            runs.filter_map(|run| Some((Box::new(run.shown()?), run.why_waiting())))
                 .collect(),
         );
     }

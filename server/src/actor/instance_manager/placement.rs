@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use powerjob_common::id::{JobId, NodeRef};
+use powerjob_common::reason::Reason;
 use powerjob_common::status::DispatchStrategy;
 
 use crate::domain::dispatch::{WaitsFor, survey};
@@ -48,9 +49,9 @@ struct Choice {
     /// Whose turn it is, for jobs whose strategy asks.
     turns: Option<Arc<AtomicU64>>,
     /// Why there are none.
-    reason: Option<String>,
+    reason: Option<Arc<Reason>>,
     /// Why workers beside the candidates cannot.
-    others: Arc<str>,
+    others: Arc<[Reason]>,
 }
 
 impl Placement {
@@ -174,8 +175,10 @@ impl Choice {
         Self {
             version,
             revision: job.revision,
-            reason: candidates.is_empty().then(|| survey.words(job)),
-            others: survey.unfit_words(job).into(),
+            reason: candidates
+                .is_empty()
+                .then(|| Arc::new(survey.why_nobody(job))),
+            others: survey.why_unfit(job).into(),
             candidates,
             circles: survey.circles,
             turns,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use powerjob_common::actor::Reply;
 use powerjob_common::id::{InstanceId, NodeRef, TraceId};
+use powerjob_common::reason::Reason;
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::wire::server_to_worker::{RunInstance, StopInstance, StopReason};
@@ -149,10 +150,10 @@ impl Run {
         })
     }
 
-    /// Why it waits, in words; `None` when it does not wait.
-    pub(super) fn waiting_words(&self) -> Option<String> {
+    /// Why it waits; `None` when it does not wait.
+    pub(super) fn why_waiting(&self) -> Option<Reason> {
         (self.instance.state.status == InstanceStatus::WaitingDispatch)
-            .then(|| self.waits_for.to_string())
+            .then(|| self.waits_for.reason())
     }
 
     /// The request for its worker.

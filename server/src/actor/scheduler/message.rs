@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use powerjob_common::actor::{Letter, Reply};
 use powerjob_common::id::{AppId, JobId, UserId};
+use powerjob_common::reason::Reason;
 use powerjob_common::status::SwitchableStatus;
 use powerjob_common::time::UnixMillis;
 use serde::Serialize;
@@ -59,7 +60,7 @@ pub enum SaveError {
         /// Name of the field as the API spells it.
         field: String,
         /// Why.
-        reason: String,
+        reason: Reason,
     },
     /// This server does not own the application (now).
     #[error("this server does not own the application")]

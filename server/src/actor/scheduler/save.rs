@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use powerjob_common::actor::{Mail, Reply};
 use powerjob_common::id::JobId;
+use powerjob_common::reason::{Reason, ReasonCode};
 use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
 use powerjob_common::time::UnixMillis;
 use powerjob_common::time_expression::{InvalidExpression, Schedule};
@@ -26,9 +27,9 @@ pub(crate) fn parse(
 ) -> Result<Schedule, InvalidExpression> {
     let zone = match &spec.zone {
         None => server_zone,
-        Some(name) => name.parse().map_err(|_| {
-            InvalidExpression::new("zone", format!("found `{name}`; it must be an IANA name"))
-        })?,
+        Some(name) => name
+            .parse()
+            .map_err(|_| InvalidExpression::new("zone", ReasonCode::UnknownZone))?,
     };
     Schedule::parse(spec.kind, &spec.expression, zone)
 }
@@ -163,10 +164,7 @@ impl Scheduler {
         if is_calendar && is_on && next_trigger_at.is_none() {
             return Err(SaveError::Invalid {
                 field: "schedule.expression".to_owned(),
-                reason: format!(
-                    "time expression is out of date: {}",
-                    draft.schedule.expression
-                ),
+                reason: ReasonCode::NoTriggerLeft.into(),
             });
         }
         Ok(draft.into_definition(next_trigger_at, now))
@@ -229,7 +227,7 @@ impl Scheduler {
             store::Error::NotFound { .. } => SaveError::NotFound,
             store::Error::Conflict { what, reason } if what != "revision" => SaveError::Invalid {
                 field: what.to_owned(),
-                reason,
+                reason: Reason::new(ReasonCode::Refused, "cause", reason),
             },
             // All saves of an owned job pass here: its present revision is known.
             store::Error::Conflict { .. } => SaveError::Conflict {
@@ -239,7 +237,7 @@ impl Scheduler {
             },
             store::Error::Invalid { field, reason } => SaveError::Invalid {
                 field: field.to_owned(),
-                reason,
+                reason: Reason::new(ReasonCode::Refused, "cause", reason),
             },
             store::Error::Fenced => SaveError::NotOwner,
             other => SaveError::Unavailable(other.to_string()),

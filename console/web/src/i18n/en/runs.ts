@@ -82,7 +82,6 @@ export const runs = {
   "step.startedAt": "started",
   "timeline.late": "started {time} after its time",
   "timeline.title": "Time line",
-  "timeline.waits": "It waits:",
   "trigger.API": "by hand or API",
   "trigger.SCHEDULE": "schedule",
   "trigger.WORKFLOW": "workflow",

@@ -84,7 +84,6 @@ export const runs: Record<keyof typeof English, string> = {
   "step.startedAt": "开始",
   "timeline.late": "比预期晚 {time} 开始",
   "timeline.title": "时间线",
-  "timeline.waits": "等待原因：",
   "trigger.API": "手动或 API",
   "trigger.SCHEDULE": "调度",
   "trigger.WORKFLOW": "工作流",

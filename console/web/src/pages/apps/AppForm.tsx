@@ -3,6 +3,7 @@ import { api } from "../../api/endpoints";
 import { type ApiError, asApiError, reasonsFor } from "../../api/problem";
 import type { App, AppWithSecret } from "../../api/types";
 import { useT } from "../../i18n";
+import { useReasons } from "../../i18n/reason";
 import { Dialog, DialogFooter } from "../../ui/Dialog";
 import { ErrorBox } from "../../ui/ErrorBox";
 import { Field } from "../../ui/Field";
@@ -24,6 +25,7 @@ export function readTags(text: string): string[] {
 
 export function AppForm({ app, onClose, onMade, onSaved }: Props): ReactNode {
   const t = useT();
+  const { wordField } = useReasons();
   const [name, setName] = useState(app?.name ?? "");
   const [title, setTitle] = useState(app?.title ?? "");
   const [tags, setTags] = useState(app?.tags.join(", ") ?? "");
@@ -49,7 +51,7 @@ export function AppForm({ app, onClose, onMade, onSaved }: Props): ReactNode {
       setBusy(false);
     }
   };
-  const errors = (field: string): string[] => reasonsFor(error?.fields ?? [], field);
+  const errors = (field: string): string[] => reasonsFor(error?.fields ?? [], field, wordField);
   const nameErrors = isTried && !NAME.test(name) ? [t("apps.name.rule")] : errors("name");
 
   return (

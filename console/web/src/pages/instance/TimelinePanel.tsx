@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { Instance } from "../../api/types";
 import { useT } from "../../i18n";
+import { useReasons } from "../../i18n/reason";
 import { isOpen } from "../../lib/status";
 import { formatPrecise } from "../../lib/time";
 import { phases, timelineSteps } from "../../lib/timeline";
@@ -11,6 +12,7 @@ import { useDurations, useHoverTime } from "../../ui/Time";
 export function TimelinePanel({ instance, now }: { instance: Instance; now: number }): ReactNode {
   const t = useT();
   const format = useDurations();
+  const { word } = useReasons();
   const hover = useHoverTime();
   const { timeline } = instance;
   const open = isOpen(instance.status);
@@ -30,7 +32,7 @@ export function TimelinePanel({ instance, now }: { instance: Instance; now: numb
       </h2>
       {instance.waitingFor !== null && instance.waitingFor !== undefined && (
         <p className="notice" data-testid="waiting-for">
-          <Icon name="warn" /> {t("timeline.waits")} {instance.waitingFor}
+          <Icon name="warn" /> {word(instance.waitingFor)}
         </p>
       )}
       {parts.length > 0 && (

@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import type { Diagnosis, Job } from "../../api/types";
 import type { Resource } from "../../data/useResource";
 import { useT } from "../../i18n";
+import { useReasons } from "../../i18n/reason";
 import { ErrorBox } from "../../ui/ErrorBox";
 import { StatusMark } from "../../ui/Status";
 import { Spinner } from "../../ui/bits";
@@ -22,6 +23,7 @@ export function DiagnosisPanel({ diagnosis, job }: { diagnosis: Resource<Diagnos
 
 function Findings({ data, job }: { data: Diagnosis; job: Job }): ReactNode {
   const t = useT();
+  const { word } = useReasons();
   const check = (isGood: boolean, good: string, bad: string): ReactNode => (
     <p className="with-mark">
       <StatusMark status={isGood ? "SUCCEED" : "FAILED"} />
@@ -42,7 +44,7 @@ function Findings({ data, job }: { data: Diagnosis; job: Job }): ReactNode {
       {data.reasons.length > 0 && (
         <ul className="reasons">
           {data.reasons.map((reason) => (
-            <li key={reason}>{reason}</li>
+            <li key={reason.code}>{word(reason)}</li>
           ))}
         </ul>
       )}
@@ -58,7 +60,7 @@ function Findings({ data, job }: { data: Diagnosis; job: Job }): ReactNode {
                 </td>
                 <td>
                   {worker.worker} <span className="dim num">{worker.address}</span>
-                  {worker.reason !== "" && <div className="dim">{worker.reason}</div>}
+                  {worker.reason && <div className="dim">{word(worker.reason)}</div>}
                 </td>
               </tr>
             ))}

@@ -7,6 +7,7 @@ import { ApiError, asApiError, reasonsFor } from "../../api/problem";
 import type { FieldError, Job, JobInput, Worker } from "../../api/types";
 import { releaseGuard, useLeaveGuard } from "../../data/guard";
 import { useT } from "../../i18n";
+import { useReasons } from "../../i18n/reason";
 import { Button } from "../../ui/Button";
 import { useConfirm } from "../../ui/Confirm";
 import { ErrorBox } from "../../ui/ErrorBox";
@@ -42,6 +43,7 @@ function showFirstError(form: HTMLFormElement | null): void {
 
 export function JobForm({ first, job, workers, onReload }: Props): ReactNode {
   const t = useT();
+  const { wordField } = useReasons();
   const app = useApp();
   const say = useSay();
   const confirm = useConfirm();
@@ -79,7 +81,7 @@ export function JobForm({ first, job, workers, onReload }: Props): ReactNode {
     set: (change) => setDraft((old) => ({ ...old, ...change })),
     setSchedule: (change) =>
       setDraft((old) => ({ ...old, schedule: { ...old.schedule, ...change } })),
-    errorsOf: (field) => reasonsFor(errors, field),
+    errorsOf: (field) => reasonsFor(errors, field, wordField),
   };
 
   const save = async (isForced: boolean): Promise<void> => {

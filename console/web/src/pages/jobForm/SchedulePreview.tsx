@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import { useServer } from "../../data/session";
 import { useNow } from "../../data/useNow";
 import { useT } from "../../i18n";
+import { useReasons } from "../../i18n/reason";
 import { browserZone, formatTime } from "../../lib/time";
 import { ErrorBox } from "../../ui/ErrorBox";
 import { useScheduleText } from "../../ui/ScheduleText";
@@ -13,6 +14,7 @@ import type { Check } from "./useScheduleCheck";
 export function SchedulePreview({ check }: { check: Check }): ReactNode {
   const t = useT();
   const words = useScheduleText();
+  const { wordField } = useReasons();
   const { checked, error, isPending, schedule } = check;
   return (
     <div className={isPending ? "preview pending" : "preview"} data-testid="schedule-preview" aria-live="polite">
@@ -26,7 +28,7 @@ export function SchedulePreview({ check }: { check: Check }): ReactNode {
           <ul className="reasons" data-testid="schedule-errors">
             {checked.errors.map((entry) => (
               <li key={entry.field + entry.reason}>
-                <code>{entry.field}</code> {entry.reason}
+                {wordField(entry)}
               </li>
             ))}
           </ul>

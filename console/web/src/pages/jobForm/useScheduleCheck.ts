@@ -19,7 +19,7 @@ export function scheduleErrors({ checked, isPending, schedule }: Check): FieldEr
   return checked.errors.map((error) => {
     const isOurs = /^schedule\.|^(?:zone|startAt|endAt)$/.test(error.field);
     const field = isOurs ? `schedule.${error.field.replace(/^schedule\./, "")}` : "schedule.expression";
-    return { field, reason: error.reason };
+    return { ...error, field };
   });
 }
 
