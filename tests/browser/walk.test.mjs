@@ -123,6 +123,69 @@ test("instances appear by themselves", async () => {
     (await first.innerText()) !== seen);
 });
 
+test("a failing job is on top of Home, and one click leads from the number to its runs", async () => {
+  const app = page.url().replace(/(\/apps\/\d+).*/, "$1");
+  await page.goto(`${app}/jobs?query=script`);
+  await page.getByTestId("job-row").first().waitFor();
+  await page.getByTestId("job-menu").first().click();
+  await page.getByTestId("job-copy").locator("visible=true").first().click();
+  await page.getByTestId("form-name").fill("always fails");
+  await page.getByTestId("form-processor").fill("echo no luck >&2; exit 3");
+  await page.getByTestId("form-save").click();
+  await page.getByTestId("job-title").waitFor();
+  assert.equal(await page.getByTestId("job-switch").first().getAttribute("aria-checked"), "false", "a copy is off");
+  await page.getByTestId("job-run").first().click();
+  await page.getByTestId("run-dialog").getByRole("button", { name: /run/i }).last().click();
+  const status = page.getByTestId("instance-status");
+  await until("the run fails", LIMIT_MS, async () => (await status.getAttribute("data-status")) === "FAILED");
+  await page.goto(app);
+  const row = page.getByTestId("failing-jobs").locator("tr", { hasText: "always fails" });
+  await row.waitFor();
+  await page.getByTestId("day").getByTestId("hour").last().waitFor();
+  await page.getByTestId("slowest-jobs").waitFor();
+  await page.getByTestId("counter-failed").click();
+  await page.locator('[data-testid="instance-row"][data-status="FAILED"]').first().waitFor();
+  assert.match(page.url(), /status=FAILED&range=24h/);
+});
+
+test("columns are chosen and stay, and runs are exported", async () => {
+  const heads = async () => (await page.getByTestId("instances").locator("thead").innerText()).toLowerCase();
+  assert.ok(!(await heads()).includes("parameters"));
+  await page.getByTestId("columns").click();
+  await page.getByTestId("column-params").click();
+  await page.keyboard.press("Escape");
+  await page.reload();
+  await page.getByTestId("instance-row").first().waitFor();
+  assert.ok((await heads()).includes("parameters"));
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByTestId("runs-export").click()]);
+  assert.match(file.suggestedFilename(), /\.csv$/);
+});
+
+test("jobs are exported as a file and come back switched off", async () => {
+  const jobs = `${page.url().replace(/(\/apps\/\d+).*/, "$1")}/jobs?query=always`;
+  await page.goto(jobs);
+  await page.getByTestId("job-row").first().waitFor();
+  await page.getByTestId("jobs-transfer").click();
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByTestId("jobs-export").click()]);
+  await page.getByTestId("jobs-file").setInputFiles(await file.path());
+  await until("a second job of that definition", LIMIT_MS, async () => (await page.getByTestId("job-row").count()) === 2);
+  for (const toggle of await page.getByTestId("job-switch").all()) {
+    assert.equal(await toggle.getAttribute("aria-checked"), "false");
+  }
+});
+
+test("tables fit into a window of 1100 pixels", async () => {
+  await page.setViewportSize({ width: 1100, height: 800 });
+  const app = page.url().replace(/(\/apps\/\d+).*/, "$1");
+  for (const path of ["", "/jobs", "/instances", "/workers"]) {
+    await page.goto(app + path);
+    await page.locator("table.list tbody tr").first().waitFor();
+    const wide = await page.evaluate(() => [document.documentElement, ...document.querySelectorAll(".scroll")]
+      .filter((element) => element.scrollWidth > element.clientWidth + 1).length);
+    assert.equal(wide, 0, `${path} is cut off`);
+  }
+});
+
 test("the log of a script is shown", async () => {
   const jobs = `${page.url().replace(/(\/apps\/\d+).*/, "$1")}/jobs?query=script`;
   await page.goto(jobs);
@@ -138,6 +201,17 @@ test("the worker is shown with load and memory", async () => {
   await page.getByTestId("worker-row").first().waitFor();
 });
 
+test("a worker has a page with its limits and what it runs", async () => {
+  await page.getByTestId("worker-open").first().click();
+  await page.getByTestId("worker-title").waitFor();
+  await page.getByTestId("worker-limits").waitFor();
+  await page.getByTestId("worker-runs").waitFor();
+  await page.reload();
+  await page.getByTestId("worker-title").waitFor();
+  await page.goBack();
+  await page.getByTestId("worker-row").first().waitFor();
+});
+
 test("a worker is drained by a button that is in sight, and put back", async () => {
   await page.setViewportSize({ width: 1280, height: 800 });
   const drain = page.getByTestId("worker-DRAIN");
@@ -150,6 +224,30 @@ test("a worker is drained by a button that is in sight, and put back", async () 
   await page.getByTestId("worker-ONLINE").click();
   await page.getByTestId("dialog-confirm").click();
   await page.getByTestId("worker-order").waitFor({ state: "detached" });
+});
+
+test("why a job cannot run and what is wrong with a field is said in Chinese, too", async () => {
+  const context = await stage.browser.newContext({ locale: "zh-CN" });
+  const chinese = await context.newPage();
+  chinese.setDefaultTimeout(LIMIT_MS);
+  await chinese.goto(stage.url);
+  await signIn(chinese, stage);
+  await chinese.locator('[data-app="demo"]').getByTestId("app-enter").click();
+  await chinese.getByTestId("nav-jobs").click();
+  await chinese.getByTestId("job-new").click();
+  await chinese.getByTestId("form-expression").fill("0 0 25 * * ?");
+  const errors = chinese.getByTestId("schedule-errors");
+  await errors.waitFor();
+  assert.match(await errors.innerText(), /^时：'25' 不在 0 到 23 之内$/);
+  await chinese.getByTestId("form-expression").fill("0 0 3 * * ?");
+  await chinese.getByTestId("form-name").fill("nobody can");
+  await chinese.getByTestId("form-processor").fill("com.example.Missing");
+  await chinese.getByTestId("form-save").click();
+  const diagnosis = chinese.getByTestId("diagnosis");
+  await diagnosis.waitFor();
+  await until("the reason", LIMIT_MS, async () =>
+    (await diagnosis.innerText()).includes("没有处理器 com.example.Missing"));
+  await context.close();
 });
 
 test("language and theme change at once and are remembered", async () => {
@@ -179,6 +277,10 @@ test("the time to the first pages is told", async () => {
   await fresh.getByTestId("job-row").first().waitFor();
   const jobsMs = Date.now() - again;
   console.log(`login page ${loginMs} ms, job list ${jobsMs} ms`);
+  const scripts = await fresh.evaluate(() => performance.getEntriesByType("resource")
+    .filter((entry) => entry.initiatorType === "script" || entry.name.endsWith(".js"))
+    .reduce((sum, entry) => sum + entry.transferSize, 0));
+  console.log(`scripts of the job list: ${Math.round(scripts / 1024)} KiB over the wire`);
   await context.close();
 });
 

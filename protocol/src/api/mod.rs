@@ -18,4 +18,5 @@ pub mod schedule;
 pub mod schema;
 pub mod server;
 pub mod session;
+pub mod statistics;
 pub mod worker;

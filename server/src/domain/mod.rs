@@ -13,6 +13,7 @@ mod mix;
 pub mod overlap;
 pub mod policy;
 pub mod share_out;
+pub mod statistics;
 pub mod status_check;
 pub mod tracker_selector;
 pub mod trigger;

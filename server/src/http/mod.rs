@@ -26,6 +26,7 @@ mod schedule;
 mod server;
 mod session;
 mod sse;
+mod statistics;
 mod together;
 mod worker;
 

@@ -17,7 +17,8 @@ use super::error::PROBLEM_JSON;
 use super::guard::SESSION_COOKIE;
 use super::route::{Needs, Routes, Rule, all_routes};
 use super::{
-    app, calendar, event, inspection, instance, job, log, run, schedule, server, session, worker,
+    app, calendar, event, inspection, instance, job, log, run, schedule, server, session,
+    statistics, worker,
 };
 
 const DESCRIPTION: &str = "\
@@ -35,7 +36,7 @@ needs the header `X-Requested-With: powerjob`.";
         app::list, app::create, app::show, app::change, app::remove, app::new_secret,
         job::list, job::create, job::show, job::replace, job::remove, job::enable, job::disable,
         job::copy, job::diagnosis, job::bars,
-        calendar::of_app, calendar::of_job,
+        calendar::of_app, calendar::of_job, statistics::of_app,
         run::run, run::run_batch,
         schedule::check,
         instance::list, instance::show, instance::stop, instance::kill, instance::cancel, instance::retry,

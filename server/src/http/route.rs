@@ -9,7 +9,7 @@ use powerjob_common::status::Permission;
 use super::error::unknown_method;
 use super::{
     app, calendar, event, forward, guard, inspection, instance, job, log, openapi, run, schedule,
-    server, session, worker,
+    server, session, statistics, worker,
 };
 
 /// What a request needs before its handler sees it, and on what.
@@ -133,6 +133,7 @@ pub fn all_routes() -> Routes {
     app::configure(&mut routes);
     job::configure(&mut routes);
     calendar::configure(&mut routes);
+    statistics::configure(&mut routes);
     schedule::configure(&mut routes);
     instance::configure(&mut routes);
     log::configure(&mut routes);

@@ -26,6 +26,7 @@ pub mod runs;
 pub mod schedules;
 pub mod server;
 pub mod sessions;
+pub mod statistics;
 mod token;
 pub mod workers;
 

@@ -291,7 +291,7 @@ fn read_app(row: &QueryResult) -> Result<App, Error> {
 
 /// The first row made since `since`: row ids and instance ids are the same or grow together, but for
 /// a few rows of the same moment.
-async fn first_row_since(sql: &Sql, since: UnixMillis) -> Result<i64, Error> {
+pub(super) async fn first_row_since(sql: &Sql, since: UnixMillis) -> Result<i64, Error> {
     let text = "select id from {instance_info} where {instance_key} >= ? \
         order by {instance_key} limit 1";
     let row = sql.row(text, vec![first_instance_id(since).into()]).await?;

@@ -12,6 +12,7 @@ mod contract;
 mod dialect;
 pub mod error;
 mod fence;
+mod figures;
 pub mod instance;
 pub mod job;
 pub mod lease;

@@ -4,6 +4,7 @@ mod assets;
 mod bad_input;
 mod forward;
 mod stand_in;
+mod statistics;
 mod support;
 
 mod apps;

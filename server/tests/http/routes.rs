@@ -11,6 +11,7 @@ GET /apps/{appId}/calendar: READ on the application
 GET /apps/{appId}/events: READ on the application
 GET /apps/{appId}/instances: READ on the application
 GET /apps/{appId}/jobs: READ on the application
+GET /apps/{appId}/statistics: READ on the application
 GET /apps/{appId}/workers: READ on the application
 GET /apps/{appId}: READ on the application
 GET /apps: an account

@@ -2,6 +2,7 @@ import { type Query, address, call, takeEarly } from "./client";
 import type {
   App,
   AppChange,
+  AppStatistics,
   AppWithSecret,
   Calendar,
   CleaningStatus,
@@ -60,6 +61,7 @@ export const api = {
     get<Page<JobSummary>>(`${app(id)}/jobs`, signal, query),
   calendar: (id: Id, hours: number, signal?: AbortSignal) =>
     get<Calendar>(`${app(id)}/calendar`, signal, { hours, limit: 2000 }),
+  statistics: (id: Id, signal?: AbortSignal) => get<AppStatistics>(`${app(id)}/statistics`, signal),
   job: (id: Id, signal?: AbortSignal) => get<Job>(job(id), signal),
   createJob: (appId: Id, body: JobInput) => call<Job>("POST", `${app(appId)}/jobs`, { body }),
   saveJob: (id: Id, body: JobInput) => call<Job>("PUT", job(id), { body }),

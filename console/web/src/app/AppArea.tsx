@@ -18,6 +18,7 @@ import {
   JobFormPage,
   JobPage,
   JobsPage,
+  WorkerPage,
   WorkersPage,
 } from "./pages";
 
@@ -105,6 +106,9 @@ function Pages(): ReactNode {
       </Route>
       <Route path="/apps/:appId/workers">
         <WorkersPage />
+      </Route>
+      <Route path="/apps/:appId/workers/:node">
+        {({ node }) => <WorkerPage key={node} node={node} />}
       </Route>
       <Route>
         <NotFound />

@@ -12,6 +12,7 @@ const jobForm: Load<{ jobId?: string }> = () => import("../pages/jobForm/JobForm
 const instances: Load<None> = () => import("../pages/instances/InstancesPage");
 const instance: Load<{ instanceId: string }> = () => import("../pages/instance/InstancePage");
 const calendar: Load<None> = () => import("../pages/calendar/CalendarPage");
+const worker: Load<{ node: string }> = () => import("../pages/workers/WorkerPage");
 const workers: Load<None> = () => import("../pages/workers/WorkersPage");
 const apps: Load<None> = () => import("../pages/apps/AppsPage");
 const inspector: Load<None> = () => import("../pages/inspector/InspectorPage");
@@ -24,6 +25,7 @@ export const JobFormPage = lazy(jobForm);
 export const InstancesPage = lazy(instances);
 export const InstancePage = lazy(instance);
 export const CalendarPage = lazy(calendar);
+export const WorkerPage = lazy(worker);
 export const WorkersPage = lazy(workers);
 export const AppsPage = lazy(apps);
 export const InspectorPage = lazy(inspector);
@@ -38,6 +40,7 @@ const PATTERNS: [RegExp, () => Promise<unknown>][] = [
   [/^\/apps\/\d+\/instances\/\d+$/, instance],
   [/^\/apps\/\d+\/calendar$/, calendar],
   [/^\/apps\/\d+\/workers$/, workers],
+  [/^\/apps\/\d+\/workers\/[^/]+$/, worker],
   [/^\/(?:apps)?$/, apps],
   [/^\/inspector$/, inspector],
   [/^\/server$/, server],

@@ -13,4 +13,5 @@ export const paths = {
   instance: (appId: string, id: string): string => `/apps/${appId}/instances/${id}`,
   calendar: (id: string): string => `/apps/${id}/calendar`,
   workers: (id: string): string => `/apps/${id}/workers`,
+  worker: (id: string, node: string): string => `/apps/${id}/workers/${encodeURIComponent(node)}`,
 };

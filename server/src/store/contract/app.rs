@@ -181,6 +181,18 @@ pub(super) async fn health_counts_what_is_there(fixture: Fixture) {
     assert_eq!((health.jobs, health.open_instances), (1, 2));
     assert_eq!((health.failed, health.succeeded), (1, 2));
     assert_eq!(health.next_trigger_at, job.next_trigger_at);
+    let figures = store
+        .run_figures(job.app_id, UnixMillis(START.0 - 1), 9)
+        .await
+        .unwrap();
+    let statuses: Vec<_> = figures.iter().map(|run| run.status.code()).collect();
+    assert_eq!(statuses, [1, 1, 5, 5, 4], "newest first");
+    assert!(figures.iter().all(|run| run.job_id == job.id));
+    let ended = ended_state(InstanceStatus::Failed);
+    assert_eq!(figures[4].finished_at, ended.finished_at);
+    let since = UnixMillis(START.0 - 1);
+    let newest = store.run_figures(job.app_id, since, 2).await.unwrap();
+    assert_eq!(newest, figures[..2]);
     let later = store
         .app_health(vec![job.app_id], UnixMillis(START.0 + 1))
         .await

@@ -44,6 +44,8 @@ export const runs = {
   "runs.empty": "Nothing has run yet",
   "runs.empty.text": "Runs appear here by themselves: by a schedule, or when you press Run at a job.",
   "runs.expected": "Meant for",
+  "runs.export": "Export as CSV",
+  "runs.exported": "{n} {n:run|runs} exported.",
   "runs.facts": "Facts",
   "runs.from": "from",
   "runs.id": "Instance",

@@ -46,6 +46,8 @@ export const runs: Record<keyof typeof English, string> = {
   "runs.empty": "还没有运行",
   "runs.empty.text": "运行会自动出现在这里：由调度触发，或在任务上点击“运行”。",
   "runs.expected": "预期时间",
+  "runs.export": "导出 CSV",
+  "runs.exported": "已导出 {n} 个运行。",
   "runs.facts": "详情",
   "runs.from": "从",
   "runs.id": "实例",

@@ -3,7 +3,7 @@ import { Link } from "wouter";
 import { useAppContext, useRights } from "../../app/AppArea";
 import { paths } from "../../app/paths";
 import { api } from "../../api/endpoints";
-import type { JobSummary, Worker } from "../../api/types";
+import type { JobFigures, JobSummary, Worker } from "../../api/types";
 import { useAppEvents, useFallBackPoll } from "../../data/appFeed";
 import { useNow } from "../../data/useNow";
 import { useResource } from "../../data/useResource";
@@ -15,6 +15,7 @@ import { RunBars } from "../../ui/RunBars";
 import { Time, useRelative } from "../../ui/Time";
 import { Empty, Spinner } from "../../ui/bits";
 import { upsertWorker } from "../workers/upsert";
+import { DayPanel, SlowestJobs } from "./DayPanel";
 import { WorkerTable, useWorkerColumns } from "../workers/WorkerTable";
 
 const REFRESH_MS = 1500;
@@ -35,6 +36,11 @@ export default function HomePage(): ReactNode {
     `upcoming/${app.id}`,
     (signal) => api.jobs(app.id, { sort: "nextTrigger", enabled: true, limit: SHOWN }, signal),
     { pollMs },
+  );
+  const statistics = useResource(
+    `statistics/${app.id}`,
+    (signal) => api.statistics(app.id, signal),
+    { pollMs: HEALTH_POLL_MS },
   );
   const workers = useResource(`workers/${app.id}`, (signal) => api.workers(app.id, signal), {
     pollMs: HEALTH_POLL_MS,
@@ -93,8 +99,14 @@ export default function HomePage(): ReactNode {
           {failing.data !== undefined && failingJobs.length === 0 && (
             <p className="dim">{t("home.failing.none")}</p>
           )}
-          <FailingJobs jobs={failingJobs.slice(0, SHOWN)} />
+          <FailingJobs jobs={failingJobs.slice(0, SHOWN)} failures={statistics.data?.failing ?? []} />
         </section>
+        {statistics.error !== undefined && (
+          <ErrorBox error={statistics.error} onRetry={statistics.reload} />
+        )}
+        {statistics.data !== undefined && <DayPanel appId={app.id} statistics={statistics.data} />}
+      </div>
+      <div className="columns">
         <section className="panel">
           <h2>{t("home.next")}</h2>
           {upcoming.error !== undefined && (
@@ -105,6 +117,12 @@ export default function HomePage(): ReactNode {
           )}
           <NextTriggers jobs={nextJobs} />
         </section>
+        {statistics.data !== undefined && (
+          <section className="panel">
+            <h2>{t("home.slowest")}</h2>
+            <SlowestJobs appId={app.id} jobs={statistics.data.slowest} />
+          </section>
+        )}
       </div>
       <section className="panel">
         <h2>
@@ -174,26 +192,49 @@ function Counters(): ReactNode {
   );
 }
 
-function FailingJobs({ jobs }: { jobs: JobSummary[] }): ReactNode {
+/** Failures of the day, the last runs, and the way to the last failure with its log. */
+function FailingJobs({ jobs, failures }: { jobs: JobSummary[]; failures: JobFigures[] }): ReactNode {
+  const t = useT();
   const { app } = useAppContext();
   const now = useNow(5000);
   if (jobs.length === 0) return null;
+  const failed = new Map(failures.map((job) => [job.jobId, job.failed]));
+  const count = ({ job }: JobSummary): number => failed.get(job.id) ?? 0;
   return (
     <table className="list" data-testid="failing-jobs">
       <tbody>
-        {jobs.map(({ job, recentRuns }) => (
-          <tr key={job.id}>
-            <td>
-              <Link href={paths.job(app.id, job.id)}>{job.name}</Link>
-            </td>
-            <td className="tight">
-              <RunBars appId={app.id} runs={recentRuns} slots={10} now={now} />
-            </td>
-            <td className="tight">
-              <Time at={recentRuns.find((run) => run.status === "FAILED")?.finishedAt} />
-            </td>
-          </tr>
-        ))}
+        {jobs.toSorted((left, right) => count(right) - count(left)).map((summary) => {
+          const { job, recentRuns } = summary;
+          const last = recentRuns.find((run) => run.status === "FAILED");
+          return (
+            <tr key={job.id}>
+              <td className="ellipsis name">
+                <Link href={paths.job(app.id, job.id)}>{job.name}</Link>
+              </td>
+              <td className="tight right num">
+                {count(summary) > 0 && (
+                  <Link
+                    href={paths.instances(app.id, `?jobId=${job.id}&status=FAILED&range=24h`)}
+                    className="tone-bad strong"
+                    title={t("home.failed")}
+                  >
+                    {count(summary)}
+                  </Link>
+                )}
+              </td>
+              <td className="tight">
+                <RunBars appId={app.id} runs={recentRuns} slots={10} now={now} />
+              </td>
+              <td className="tight">
+                {last === undefined ? null : (
+                  <Link href={paths.instance(app.id, last.id)} title={t("home.lastFailure")}>
+                    <Time at={last.finishedAt} />
+                  </Link>
+                )}
+              </td>
+            </tr>
+          );
+        })}
       </tbody>
     </table>
   );

@@ -199,9 +199,7 @@ function Facts({ instance }: { instance: Instance }): ReactNode {
     {
       name: t("runs.worker"),
       value: instance.worker ? (
-        <Link href={`${paths.workers(app.id)}?query=${encodeURIComponent(instance.worker)}`}>
-          {instance.worker}
-        </Link>
+        <Link href={paths.worker(app.id, instance.worker)}>{instance.worker}</Link>
       ) : (
         <span className="dim">–</span>
       ),

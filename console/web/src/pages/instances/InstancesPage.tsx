@@ -9,15 +9,19 @@ import { useResource } from "../../data/useResource";
 import { useSelection } from "../../data/useSelection";
 import { useT } from "../../i18n";
 import { INSTANCE_FILTERS, instanceQuery, matches, merge } from "../../lib/instanceQuery";
+import { runsAsCsv, saveFile } from "../../lib/transfer";
 import { Button } from "../../ui/Button";
 import { ErrorBox } from "../../ui/ErrorBox";
 import { InstanceTable, useRunColumns } from "../../ui/InstanceTable";
+import { useSay } from "../../ui/Toasts";
 import { Empty, Pager, Spinner } from "../../ui/bits";
 import { FilterBar } from "./FilterBar";
 import { InstanceBulk } from "./InstanceBulk";
 
 const FLUSH_MS = 250;
 const MOST_WAITING = 2000;
+const EXPORT_PAGE = 500;
+const MOST_EXPORTED = 20_000;
 
 /** Collects news and hands them over a few times a second; while paused it only counts. */
 function useNews(isPaused: boolean, take: (news: InstanceSummary[]) => void, missed: () => void): number {
@@ -55,6 +59,7 @@ export default function InstancesPage(): ReactNode {
   const app = useApp();
   const { operate } = useRights();
   const now = useNow(1000);
+  const say = useSay();
   const columns = useRunColumns();
   const [filters, setFilters] = useFilters(INSTANCE_FILTERS);
   const [isPaused, setPaused] = useState(false);
@@ -81,6 +86,22 @@ export default function InstancesPage(): ReactNode {
     },
     runs.reload,
   );
+  const save = async (): Promise<void> => {
+    const all: InstanceSummary[] = [];
+    const query = instanceQuery({ ...filters, limit: String(EXPORT_PAGE) }, Date.now());
+    let cursor: string | undefined;
+    try {
+      do {
+        const page = await api.instances(app.id, { ...query, cursor });
+        all.push(...page.items);
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined && all.length < MOST_EXPORTED);
+      saveFile(`${app.name}-runs.csv`, "text/csv", runsAsCsv(all));
+      say.done(t("runs.exported", { n: all.length }));
+    } catch (thrown) {
+      say.failed(thrown);
+    }
+  };
   const items = runs.data?.items ?? [];
   const selection = useSelection(items.map((run) => run.id));
   const chosen = items.filter((run) => selection.ids.has(run.id));
@@ -103,6 +124,7 @@ export default function InstancesPage(): ReactNode {
         >
           {t(isPaused ? "live.resume" : "live.pause")}
         </Button>
+        <Button icon="download" onClick={() => void save()} title={t("runs.export")} aria-label={t("runs.export")} data-testid="runs-export" />
         {columns.menu}
       </div>
       <FilterBar filters={filters} setFilters={setFilters} />

@@ -20,6 +20,7 @@ import { SearchInput } from "../../ui/inputs";
 import { type Column, type Columns, useColumns } from "../../ui/Columns";
 import { BulkBar } from "./BulkBar";
 import { JobRow } from "./JobRow";
+import { JobTransfer } from "./JobTransfer";
 
 const FILTERS = ["query", "enabled", "tag", "sort", "cursor", "limit"] as const;
 const REFRESH_MS = 1200;
@@ -72,6 +73,7 @@ export default function JobsPage(): ReactNode {
           </button>
         )}
         <span className="grow" />
+        <JobTransfer filters={filters} onImported={jobs.reload} />
         {columns.menu}
         {write && (
           <Link href={paths.newJob(app.id)} className="button primary" data-testid="job-new">

@@ -1,6 +1,8 @@
 import type { ReactNode } from "react";
 import type { Worker } from "../../api/types";
-import { useRights } from "../../app/AppArea";
+import { Link } from "wouter";
+import { useApp, useRights } from "../../app/AppArea";
+import { paths } from "../../app/paths";
 import { useNow } from "../../data/useNow";
 import { useT } from "../../i18n";
 import { formatBytes, share } from "../../lib/bytes";
@@ -75,6 +77,7 @@ interface RowProps {
 
 function WorkerRow({ worker, columns, onOrdered }: RowProps): ReactNode {
   const t = useT();
+  const app = useApp();
   const now = useNow(2000);
   const relative = useRelative();
   const used = (part: number, total: number): string =>
@@ -91,7 +94,9 @@ function WorkerRow({ worker, columns, onOrdered }: RowProps): ReactNode {
         )}
       </td>
       <td className="nowrap">
-        <strong>{worker.node}</strong>
+        <Link href={paths.worker(app.id, worker.node)} className="strong" data-testid="worker-open">
+          {worker.node}
+        </Link>
         <span className="dim num"> {worker.address}</span>
       </td>
       <td className="tight">
