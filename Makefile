@@ -59,6 +59,7 @@ test-tools:
 	command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || missing+=(chromium); \
 	command -v postgres >/dev/null 2>&1 || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql); \
 	PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null 2>&1 || missing+=(mariadb-server-core); \
+	compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(faketime); \
 	if [ "$${#missing[@]}" = 0 ]; then exit 0; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 		export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; \
@@ -79,10 +80,18 @@ failpoint-binary:
 test-programs: failpoint-binary ## the programs that tests across processes start
 	$(CARGO) build --locked -p powerjob-cli
 
+# How often `make faults` runs, and how many of its tests at once: they are about time.
+TIMES ?= 1
+AT_ONCE ?= 2
+
 .PHONY: faults
-faults: test-programs ## only the tests that kill, cut and disturb
-	POWERJOB_BIN=$(TARGET)/debug/powerjob POWERJOB_FAILPOINT_BIN=$(TARGET)/debug/powerjob-failpoints \
-		$(CARGO) test --locked -p powerjob-tests --test faults
+faults: test-tools test-programs ## all tests that kill, cut and disturb, the long ones too (TIMES=20 ARGS=several)
+	@for round in $$(seq $(TIMES)); do \
+		echo "round $$round of $(TIMES)"; \
+		POWERJOB_BIN=$(TARGET)/debug/powerjob POWERJOB_FAILPOINT_BIN=$(TARGET)/debug/powerjob-failpoints \
+			$(CARGO) test --locked -p powerjob-tests --lib --test faults -- \
+			--include-ignored --test-threads $(AT_ONCE) $(ARGS); \
+	done
 
 .PHONY: fmt
 fmt: ## format the code

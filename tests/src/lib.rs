@@ -6,3 +6,8 @@ pub mod eventually;
 pub mod http;
 pub mod process;
 pub mod programs;
+pub mod proxy;
+pub mod random;
+pub mod small_disk;
+pub mod team;
+pub mod wall_clock;

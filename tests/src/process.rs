@@ -75,6 +75,15 @@ impl Process {
         Ok(rustix::process::kill_process(pid, signal)?)
     }
 
+    /// Whether it stands still after a SIGSTOP.
+    ///
+    /// # Errors
+    /// When its state cannot be read.
+    pub fn is_stopped(&self) -> io::Result<bool> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        Ok(status.lines().any(|line| line.starts_with("State:\tT")))
+    }
+
     /// Whether it has ended by itself.
     ///
     /// # Errors
@@ -101,6 +110,8 @@ pub struct Cluster {
     pub http: String,
     /// `host:port` for workers.
     pub workers: String,
+    /// Variables that the server gets beside those of this process.
+    pub environment: Vec<(String, String)>,
     binary: PathBuf,
     server: Option<Process>,
     url: Option<String>,
@@ -130,7 +141,11 @@ impl Cluster {
         })
     }
 
-    fn configured(folder: &Path, binary: &Path, node: &str, more: &str) -> io::Result<Self> {
+    /// As [`Cluster::new`], with more lines of the section `[server]` in its configuration.
+    ///
+    /// # Errors
+    /// As [`Cluster::new`].
+    pub fn configured(folder: &Path, binary: &Path, node: &str, more: &str) -> io::Result<Self> {
         let (http, workers) = (free_address()?, free_address()?);
         let config = format!(
             "[server]\ndata_dir = {data:?}\nhttp_bind = {http:?}\nworker_bind = {workers:?}\nnode = {node:?}\nadmin_password = {PASSWORD:?}\n{more}",
@@ -142,6 +157,7 @@ impl Cluster {
             folder,
             http,
             workers,
+            environment: Vec::new(),
             binary: binary.to_owned(),
             server: None,
             url: None,
@@ -168,7 +184,9 @@ impl Cluster {
             .arg("server")
             .arg("--config")
             .arg(self.folder.join("powerjob.toml"));
+        let own = self.environment.iter();
         command
+            .envs(own.map(|(name, value)| (name, value)))
             .envs(environment.iter().copied())
             .current_dir(&self.folder);
         self.server = Some(Process::start(

@@ -65,6 +65,7 @@ pub(super) struct Ground {
     pub(super) timer: WakeTimer,
     pub(super) facts: Arc<ServerFacts>,
     pub(super) traces: TraceSink,
+    pub(super) sessions: OpenSessions,
 }
 
 /// The running actors and the ways to them.
@@ -265,7 +266,7 @@ pub(super) fn start(ground: Ground) -> Actors {
         ownership: ground.ownership.clone(),
         cluster: ground.cluster.clone(),
         nodes,
-        sessions: OpenSessions::default(),
+        sessions: ground.sessions,
     };
 
     let parts = ElectorParts {

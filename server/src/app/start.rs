@@ -21,7 +21,7 @@ use crate::actor::timer::WakeTimer;
 use crate::config::{Mistake, ServerConfig};
 use crate::live::{Cluster, Ownership};
 use crate::log_store::{LogStore, LogStoreConfig};
-use crate::rpc::{BoundListener, DoorConfig};
+use crate::rpc::{BoundListener, DoorConfig, OpenSessions};
 use crate::service::accounts::{GeneratedPassword, ensure_administrator};
 use crate::service::peers::Peers;
 use crate::store::assignment::Announcement;
@@ -84,9 +84,20 @@ pub(super) async fn serve(
     let announced = lease.announce(announcement.clone()).await;
     announced.map_err(|source| database(&config, source))?;
     let news = Arc::new(Notify::new());
-    let holder = hold_lease(&config, &lease, &ownership, &news, fatal);
+    let sessions = OpenSessions::default();
+    let holder = LeaseHolder {
+        ownership: ownership.clone(),
+        counts_for: config.lease_ttl.saturating_sub(LEASE_MARGIN),
+        is_shared: lease.is_shared(),
+        lease_ttl: config.lease_ttl,
+        news: news.clone(),
+        sessions: sessions.clone(),
+        known: Mutex::default(),
+        fatal,
+    };
+    ownership.extend(lease.acquired().sent_at + holder.counts_for);
     let keeper = lease
-        .keep(config.lease_renewal, holder)
+        .keep(config.lease_renewal, Arc::new(holder))
         .map_err(|source| database(&config, source))?;
     let scope = ActorScope::new(&config.node, clock.clone());
     let facts = Arc::new(ServerFacts {
@@ -123,6 +134,7 @@ pub(super) async fn serve(
         timer,
         facts,
         traces,
+        sessions,
         config: config.clone(),
     });
     let door_config = DoorConfig {
@@ -238,26 +250,6 @@ async fn take_lease(
             Err(source) => return Err(database(config, source)),
         }
     }
-}
-
-fn hold_lease(
-    config: &ServerConfig,
-    lease: &ServerLease,
-    ownership: &Ownership,
-    news: &Arc<Notify>,
-    fatal: mpsc::Sender<String>,
-) -> Arc<LeaseHolder> {
-    let counts_for = config.lease_ttl.saturating_sub(LEASE_MARGIN);
-    ownership.extend(lease.acquired().sent_at + counts_for);
-    Arc::new(LeaseHolder {
-        ownership: ownership.clone(),
-        counts_for,
-        is_shared: lease.is_shared(),
-        lease_ttl: config.lease_ttl,
-        news: news.clone(),
-        known: Mutex::default(),
-        fatal,
-    })
 }
 
 fn database(config: &ServerConfig, source: Error) -> StartError {

@@ -86,6 +86,10 @@ impl WorkerGate {
             return Ok(admission);
         }
         let nobody = || come_back("no server owns the application yet");
+        if !self.parts.ownership.may_act() {
+            // Another server may know more.
+            return Err(nobody());
+        }
         let _place = self.waiting.try_acquire().map_err(|_| nobody())?;
         let deadline = Instant::now() + OWNER_LIMIT;
         let mut changes = self.parts.cluster.changes();

@@ -162,6 +162,18 @@ impl OpenSessions {
         }
     }
 
+    /// Ends the sessions of all workers: this server does not know any more who owns what.
+    pub(crate) fn send_all_away(&self) {
+        let sessions: Vec<Session> = self
+            .lock()
+            .values()
+            .map(|(_, session)| session.clone())
+            .collect();
+        for session in sessions {
+            session.drain(ErrorCode::CANCELLED, "the lease of this server has run out");
+        }
+    }
+
     pub(super) fn enter(&self, connection: u64, app_id: AppId, session: &Session) {
         let mut sessions = self.lock();
         sessions.insert(connection, (app_id, session.clone()));

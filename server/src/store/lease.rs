@@ -154,9 +154,10 @@ impl ServerLease {
         let sql = self.leasing();
         // An answer that comes later is of no use.
         let renewal = self.renew_row(&sql);
-        let answered = tokio::time::timeout(self.request.ttl, renewal).await;
-        let silent = |_| Error::Unavailable("the renewal was not answered in time".to_owned());
-        match answered.map_err(silent)?? {
+        let doubt = &self.store.inner.doubt;
+        let answered = doubt.limit(self.request.ttl, renewal).await;
+        let silent = || Error::Unavailable("the renewal was not answered in time".to_owned());
+        match answered.ok_or_else(silent)?? {
             0 => Err(Error::Fenced),
             _ => Ok(Renewal { sent_at }),
         }
@@ -204,26 +205,31 @@ impl ServerLease {
         mut stopped: oneshot::Receiver<()>,
     ) {
         let mut beat_at = self.acquired.sent_at;
+        let mut renewed_at = self.acquired.sent_at;
         let mut pause = Duration::ZERO;
         loop {
             tokio::select! {
                 _ = &mut stopped => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            let renewed = self.renew().await;
+            let renewed = self.renew_if_able(renewed_at).await;
+            if let Ok(renewal) = &renewed {
+                renewed_at = renewal.sent_at;
+            }
             let is_lost = renewed == Err(Error::Fenced);
             watch.renewed(renewed);
             if is_lost {
                 return;
             }
             pause = every;
-            match tokio::time::timeout(self.request.ttl, self.servers()).await {
-                Ok(Ok(servers)) => {
+            let doubt = &self.store.inner.doubt;
+            match doubt.limit(self.request.ttl, self.servers()).await {
+                Some(Ok(servers)) => {
                     pause = every.min(until_next_death(&servers));
                     watch.seen(servers);
                 }
-                Ok(Err(error)) => tracing::warn!(%error, "the servers could not be read"),
-                Err(_) => tracing::warn!("the servers were not read in time"),
+                Some(Err(error)) => tracing::warn!(%error, "the servers could not be read"),
+                None => tracing::warn!("the servers were not read in time"),
             }
             let now = self.store.inner.clock.monotonic();
             if now.saturating_sub(beat_at) >= HEARTBEAT_EVERY {
@@ -231,6 +237,20 @@ impl ServerLease {
                 self.beat().await;
             }
         }
+    }
+
+    /// Renews, but a lease that has run out only when the writer reaches the database, too: who can not
+    /// write must not be given anything.
+    async fn renew_if_able(&self, renewed_at: Duration) -> Result<Renewal, Error> {
+        let inner = &self.store.inner;
+        let has_run_out = inner.clock.monotonic().saturating_sub(renewed_at) > self.request.ttl;
+        if has_run_out && !inner.is_exclusive() {
+            // It gives up by itself what is not answered.
+            let written = tokio::time::timeout(self.request.ttl, self.wait_for_writes());
+            let silent = |_| Error::Unavailable("the writer has no database yet".to_owned());
+            written.await.map_err(silent)??;
+        }
+        self.renew().await
     }
 
     /// Refreshes what others read about this server; nobody's life depends on it.

@@ -28,18 +28,22 @@ pub mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use powerjob_common::time::{Clock, UnixMillis};
 use sea_orm::{DatabaseConnection, DbBackend};
 use tokio::runtime::Handle;
 
-use connect::{DatabaseLock, Purpose, Target, connect_for_rows};
+use connect::{DatabaseLock, Doubt, Purpose, Target, connect_for_rows};
 use dialect::Dialect;
 pub use error::Error;
 use fence::FenceCell;
 use sql::Sql;
 pub use writer::Writer;
 use writer::{SqliteConnections, WriterParts};
+
+/// Longer than the database lets a statement run: then it is the network.
+const READ_LIMIT: Duration = Duration::from_secs(35);
 
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
@@ -84,6 +88,7 @@ struct Inner {
     dialect: Arc<Dialect>,
     reading: DatabaseConnection,
     leasing: DatabaseConnection,
+    doubt: Doubt,
     writer: Writer,
     fence: Arc<FenceCell>,
     _lock: Option<DatabaseLock>,
@@ -121,7 +126,7 @@ impl Store {
         let target = Target::parse(&config.url)?;
         let _lock = target.lock()?;
         let dialect = Arc::new(Dialect::new(target.backend(), &config.table_prefix));
-        let connection = target.connect(Purpose::Write).await?;
+        let connection = target.connect(Purpose::Write, &Doubt::default()).await?;
         let sql = Sql::on_connection(connection.clone(), Arc::clone(&dialect));
         lease::refuse_java(&sql, clock.now()).await?;
         let changed = migration::migrate_legacy(&connection, &dialect).await;
@@ -158,8 +163,12 @@ impl Store {
         F: FnOnce(Sql) -> R,
         R: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let sql = self.reading();
-        self.inner.runtime.spawn(work(sql)).await.map_err(ended)?
+        let inner = &self.inner;
+        let (work, doubt) = (work(self.reading()), inner.doubt.clone());
+        let read = async move { doubt.limit(READ_LIMIT, work).await };
+        let silent = || Error::Unavailable("a read was not answered in time".to_owned());
+        let answered = inner.runtime.spawn(read).await.map_err(ended)?;
+        answered.ok_or_else(silent)?
     }
 
     /// Statements on a connection of the pool; only for tasks of the store's runtime.
@@ -193,15 +202,18 @@ impl Inner {
         check_prefix(&config.table_prefix)?;
         let lock = target.lock()?;
         let dialect = Arc::new(Dialect::new(target.backend(), &config.table_prefix));
-        let writing = target.connect(Purpose::Write).await?;
+        let doubt = Doubt::default();
+        let writing = target.connect(Purpose::Write, &doubt).await?;
         migration::migrate(&writing, &dialect).await?;
         let connections = config.read_connections.clamp(1, 16);
-        let reading = target.connect(Purpose::Read { connections }).await?;
-        let leasing = target.connect(Purpose::Lease).await?;
+        let reading = target
+            .connect(Purpose::Read { connections }, &doubt)
+            .await?;
+        let leasing = target.connect(Purpose::Lease, &doubt).await?;
         let sqlite = match &target {
             Target::Sqlite(path) => Some(SqliteConnections {
                 rows: connect_for_rows(path)?,
-                checkpointing: target.connect(Purpose::Checkpoint).await?,
+                checkpointing: target.connect(Purpose::Checkpoint, &doubt).await?,
             }),
             _ => None,
         };
@@ -214,6 +226,7 @@ impl Inner {
             fence: Arc::clone(&fence),
             clock: Arc::clone(&clock),
             queue_rows: config.queue_rows,
+            doubt: doubt.clone(),
         };
         let writer = Writer::start(parts, &runtime)?;
         Ok(Self {
@@ -222,6 +235,7 @@ impl Inner {
             dialect,
             reading,
             leasing,
+            doubt,
             writer,
             fence,
             _lock: lock,

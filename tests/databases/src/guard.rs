@@ -72,9 +72,19 @@ impl Guard {
         }
     }
 
+    /// Lets the folder stay when the server ends.
+    pub(crate) fn keep(folder: &Path) -> io::Result<()> {
+        std::fs::write(folder.join("keep"), [])
+    }
+
+    /// Whether the server has ended.
+    pub(crate) fn has_ended(&mut self) -> io::Result<bool> {
+        Ok(self.shell.try_wait()?.is_some())
+    }
+
     /// Ends the server at once and keeps its folder.
     pub(crate) fn kill(&mut self, folder: &Path) -> io::Result<()> {
-        std::fs::write(folder.join("keep"), [])?;
+        Self::keep(folder)?;
         self.lifeline = None;
         self.shell.wait()?;
         std::fs::remove_file(folder.join("keep"))

@@ -60,7 +60,17 @@ impl DatabaseServer {
     /// # Errors
     /// [`io::ErrorKind::NotFound`] when the machine does not have the programs.
     pub fn start(kind: Kind, durability: Durability) -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("powerjob-db-").tempdir()?;
+        Self::start_in(kind, durability, &std::env::temp_dir())
+    }
+
+    /// As [`Self::start`], with its data in a folder of its own inside `place`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_in(kind: Kind, durability: Durability, place: &Path) -> io::Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("powerjob-db-")
+            .tempdir_in(place)?;
         programs::give_away(folder.path())?;
         match kind {
             Kind::Postgres => postgres::initialize(folder.path())?,
@@ -109,14 +119,16 @@ impl DatabaseServer {
 
     /// `postgres://...` or `mysql://...` of a database.
     pub fn url(&self, database: &str) -> String {
+        self.url_through(self.port, database)
+    }
+
+    /// As [`Self::url`], through something on another port of 127.0.0.1.
+    pub fn url_through(&self, port: u16, database: &str) -> String {
         let scheme = match self.kind {
             Kind::Postgres => "postgres",
             Kind::MariaDb => "mysql",
         };
-        format!(
-            "{scheme}://{USER}:{PASSWORD_IN_URL}@127.0.0.1:{}/{database}",
-            self.port
-        )
+        format!("{scheme}://{USER}:{PASSWORD_IN_URL}@127.0.0.1:{port}/{database}")
     }
 
     /// Makes an empty database (on PostgreSQL a schema, which is quicker); its URL.
@@ -145,6 +157,16 @@ impl DatabaseServer {
     /// Ends the server at once, as a power failure would; the data stays for [`Self::start_again`].
     pub fn kill(&mut self) -> io::Result<()> {
         self.guard.kill(self.folder.path())
+    }
+
+    /// Lets the data stay also when the server ends by itself, for [`Self::start_again`].
+    pub fn keep_its_data(&self) -> io::Result<()> {
+        Guard::keep(self.folder.path())
+    }
+
+    /// Whether the server has ended by itself.
+    pub fn has_ended(&mut self) -> io::Result<bool> {
+        self.guard.has_ended()
     }
 
     /// Starts a killed server again, on the same port and data.

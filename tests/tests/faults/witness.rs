@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use powerjob_tests::eventually::eventually;
 use powerjob_tests::process::Api;
+use powerjob_tests::team::mark_script;
 use serde_json::{Value, json};
 
 /// How long an accepted run may take to its end when processes were killed on the way.
@@ -21,10 +22,7 @@ pub(crate) struct Witness {
 impl Witness {
     pub(crate) async fn create(api: &Api, app: &str, folder: &Path, retries: u32) -> Self {
         let marks = folder.join("marks");
-        let script = format!(
-            "echo \"$POWERJOB_INSTANCE_ID $POWERJOB_ATTEMPT\" >> {}; echo done",
-            marks.display()
-        );
+        let script = mark_script(&marks);
         let job = json!({
             "name": "witness", "processorType": "SHELL", "processor": script,
             "schedule": { "type": "API" }, "instanceRetries": retries,

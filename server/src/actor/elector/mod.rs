@@ -31,6 +31,7 @@ use crate::actor::instance_manager::AdoptRuns;
 use crate::actor::scheduler::{AwaitPlanning, ScheduleApp};
 use crate::actor::worker_registry::ApplyWorkerOrders;
 use crate::live::{Cluster, Ownership};
+use crate::rpc::OpenSessions;
 use crate::store::assignment::{Announcement, LeaseRow};
 use crate::store::lease::{LeaseWatch, Renewal, ServerLease};
 use crate::store::{Error, Store};
@@ -103,6 +104,7 @@ pub(crate) struct LeaseHolder {
     pub(crate) is_shared: bool,
     pub(crate) lease_ttl: Duration,
     pub(crate) news: Arc<Notify>,
+    pub(crate) sessions: OpenSessions,
     pub(crate) known: Mutex<Vec<LeaseRow>>,
     pub(crate) fatal: mpsc::Sender<String>,
 }
@@ -118,7 +120,13 @@ impl LeaseWatch for LeaseHolder {
                     .try_send("the lease of this server is lost: another server acts".to_owned())
                     .ok();
             }
-            Err(error) => tracing::warn!(%error, "the lease was not renewed"),
+            Err(error) => {
+                tracing::warn!(%error, "the lease was not renewed");
+                if self.is_shared && !self.ownership.may_act() {
+                    // Another server takes over: its workers must not wait here.
+                    self.sessions.send_all_away();
+                }
+            }
         }
     }
 

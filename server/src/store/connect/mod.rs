@@ -1,10 +1,12 @@
 //! From a URL to connections: the only place that knows which database there is before the dialect
 //! does.
 
+mod doubt;
 mod mysql;
 mod postgres;
 mod sqlite;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use sea_orm::sqlx::{Connection, Database};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 
 use super::Error;
+pub(super) use doubt::Doubt;
 pub(super) use sqlite::{DatabaseLock, connect_for_rows};
 
 /// How long a statement may take before the database gives it up.
@@ -27,6 +30,9 @@ const IDLE_TRANSACTION_LIMIT: Duration = Duration::from_millis(1_500);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// A connection unused for longer is asked for a sign of life before it is used again.
 const STALE_AFTER: Duration = Duration::from_secs(2);
+
+/// How long a connection in doubt has for a sign of life.
+const SIGN_LIMIT: Duration = Duration::from_secs(1);
 
 /// A database that a URL names.
 #[derive(Debug, Clone)]
@@ -128,31 +134,55 @@ impl Target {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Refused`], [`Error::Outdated`], [`Error::ReadOnly`], ... with
     /// a text for whoever starts the server.
-    pub(super) async fn connect(&self, purpose: Purpose) -> Result<DatabaseConnection, Error> {
+    pub(super) async fn connect(
+        &self,
+        purpose: Purpose,
+        doubt: &Doubt,
+    ) -> Result<DatabaseConnection, Error> {
         match self {
             Self::Sqlite(path) => sqlite::connect(path, purpose).await,
-            Self::Postgres(options) => postgres::connect(options, purpose).await,
-            Self::MySql(options) => mysql::connect(options, purpose).await,
+            Self::Postgres(options) => postgres::connect(options, purpose, doubt).await,
+            Self::MySql(options) => mysql::connect(options, purpose, doubt).await,
         }
     }
 }
 
 /// The settings of a pool over the network.
-fn pool<D: Database>(purpose: Purpose) -> PoolOptions<D> {
+fn pool<D: Database>(purpose: Purpose, doubt: &Doubt) -> PoolOptions<D> {
+    let (taken, given_back) = (doubt.clone(), doubt.clone());
     PoolOptions::<D>::new()
         .max_connections(purpose.connections())
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(purpose.patience())
         .test_before_acquire(false)
-        .before_acquire(|connection: &mut D::Connection, unused| {
+        .before_acquire(move |connection: &mut D::Connection, unused| {
+            let is_fresh = unused.idle_for <= STALE_AFTER && !taken.is_open();
             Box::pin(async move {
-                if unused.idle_for > STALE_AFTER {
-                    connection.ping().await?;
+                if is_fresh {
+                    return Ok(true);
                 }
-                Ok(true)
+                sign_of_life::<D>(connection).await
             })
         })
+        .after_release(move |connection: &mut D::Connection, _| {
+            let is_fresh = !given_back.is_open();
+            Box::pin(async move {
+                if is_fresh {
+                    return Ok(true);
+                }
+                sign_of_life::<D>(connection).await
+            })
+        })
+}
+
+async fn sign_of_life<D: Database>(
+    connection: &mut D::Connection,
+) -> Result<bool, sea_orm::sqlx::Error> {
+    match tokio::time::timeout(SIGN_LIMIT, connection.ping()).await {
+        Ok(sign) => sign.map(|()| true),
+        Err(_) => Err(std::io::Error::from(ErrorKind::TimedOut).into()),
+    }
 }
 
 fn connect_error(error: sea_orm::sqlx::Error) -> Error {

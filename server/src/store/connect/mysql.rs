@@ -6,7 +6,9 @@ use sea_orm::sqlx::mysql::MySqlConnectOptions;
 use sea_orm::sqlx::{self, ConnectOptions, Connection, MySqlConnection, Row};
 use sea_orm::{DatabaseConnection, SqlxMySqlConnector};
 
-use super::{CONNECT_LIMIT, IDLE_TRANSACTION_LIMIT, Purpose, STATEMENT_LIMIT, no_connection};
+use super::{
+    CONNECT_LIMIT, Doubt, IDLE_TRANSACTION_LIMIT, Purpose, STATEMENT_LIMIT, no_connection,
+};
 use crate::store::Error;
 
 /// The oldest versions that are served.
@@ -29,6 +31,7 @@ pub(super) fn options(url: &str) -> Result<MySqlConnectOptions, Error> {
 pub(super) async fn connect(
     options: &MySqlConnectOptions,
     purpose: Purpose,
+    doubt: &Doubt,
 ) -> Result<DatabaseConnection, Error> {
     let mut flavor = Flavor::MySql;
     if purpose == Purpose::Write {
@@ -43,7 +46,7 @@ pub(super) async fn connect(
         first.close().await.ok();
     }
     let settings = settings(purpose, flavor);
-    let pool = super::pool(purpose).after_connect(move |connection, _| {
+    let pool = super::pool(purpose, doubt).after_connect(move |connection, _| {
         let settings = settings.clone();
         Box::pin(async move {
             sqlx::raw_sql(sqlx::AssertSqlSafe(settings))

@@ -6,7 +6,9 @@ use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::{self, ConnectOptions, Connection, PgConnection, Row};
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 
-use super::{CONNECT_LIMIT, IDLE_TRANSACTION_LIMIT, Purpose, STATEMENT_LIMIT, no_connection};
+use super::{
+    CONNECT_LIMIT, Doubt, IDLE_TRANSACTION_LIMIT, Purpose, STATEMENT_LIMIT, no_connection,
+};
 use crate::store::Error;
 
 /// `server_version_num` of the oldest version that is served: 12.
@@ -29,10 +31,11 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, Error> {
 pub(super) async fn connect(
     options: &PgConnectOptions,
     purpose: Purpose,
+    doubt: &Doubt,
 ) -> Result<DatabaseConnection, Error> {
     let options = options.clone().application_name(purpose.name());
     let settings = settings(purpose);
-    let pool = super::pool(purpose).after_connect(move |connection, _| {
+    let pool = super::pool(purpose, doubt).after_connect(move |connection, _| {
         let settings = settings.clone();
         Box::pin(async move {
             sqlx::raw_sql(sqlx::AssertSqlSafe(settings))

@@ -15,7 +15,7 @@ use super::java_statements::{
 use super::writer::lease_request;
 use super::{START, open};
 use crate::domain::instance::Instance;
-use crate::store::connect::{Purpose, Target};
+use crate::store::connect::{Doubt, Purpose, Target};
 use crate::store::{Error, Store, StoreConfig};
 
 const POSTGRES_SCHEMA: &str = include_str!("../../../../tests/data/adoption/schema-postgresql.sql");
@@ -35,7 +35,10 @@ impl Legacy {
     async fn empty(kind: Kind) -> Option<Self> {
         let url = DatabaseServer::shared(kind)?.fresh().await.unwrap();
         let target = Target::parse(&url).unwrap();
-        let connection = target.connect(Purpose::Write).await.unwrap();
+        let connection = target
+            .connect(Purpose::Write, &Doubt::default())
+            .await
+            .unwrap();
         Some(Self {
             url,
             connection,

@@ -30,7 +30,7 @@ impl Fixture {
     }
 
     /// The numbers of all connections of the pool for reading.
-    async fn reading(&self) -> Vec<i64> {
+    async fn reading_connections(&self) -> Vec<i64> {
         let backend = self.backend();
         let read = || {
             self.store
@@ -44,7 +44,7 @@ impl Fixture {
         numbers
     }
 
-    async fn writing(&self) -> Vec<i64> {
+    async fn writing_connection(&self) -> Vec<i64> {
         let backend = self.backend();
         let written = self
             .store
@@ -81,7 +81,7 @@ async fn is_there(beside: &DatabaseConnection, rest: &str) -> bool {
 
 pub(super) async fn a_read_whose_connection_has_ended_is_asked_again(fixture: Fixture) {
     let app_id = app(&fixture.store, "app").await.id;
-    let connections = fixture.reading().await;
+    let connections = fixture.reading_connections().await;
     fixture.end(connections).await;
     let reads = (0..3).map(|_| fixture.store.app(app_id));
     for read in futures_util::future::join_all(reads).await {
@@ -102,7 +102,7 @@ pub(super) async fn a_renewal_whose_connection_has_ended_is_sent_again(fixture: 
 }
 
 pub(super) async fn a_transaction_whose_connection_has_ended_begins_again(fixture: Fixture) {
-    let connection = fixture.writing().await;
+    let connection = fixture.writing_connection().await;
     fixture.end(connection).await;
     assert_eq!(app(&fixture.store, "app").await.name, "app");
 }
@@ -114,7 +114,7 @@ pub(super) async fn a_batch_whose_connection_has_ended_is_written_again(fixture:
     request.ttl = Duration::from_secs(60);
     let lease = store.acquire_lease(request).await.unwrap();
     claim_apps(&lease).await.unwrap();
-    let connection = fixture.writing().await;
+    let connection = fixture.writing_connection().await;
     fixture.end(connection).await;
     let one = insert(Instance {
         app_id,

@@ -30,7 +30,7 @@ use sea_orm::{DatabaseConnection, DbBackend};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-use super::connect::{Purpose, Target};
+use super::connect::{Doubt, Purpose, Target};
 use super::sql::Columns;
 use super::{Error, Store, StoreConfig};
 
@@ -113,7 +113,10 @@ impl Fixture {
     /// A connection beside the store's.
     async fn connect(&self) -> DatabaseConnection {
         let target = Target::parse(&self.database.url).unwrap();
-        target.connect(Purpose::Write).await.unwrap()
+        target
+            .connect(Purpose::Write, &Doubt::default())
+            .await
+            .unwrap()
     }
 
     /// Lets every lease end.

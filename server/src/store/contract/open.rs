@@ -12,7 +12,7 @@ use super::build::{apply, insert, instance, write};
 use super::{Fixture, START, open, open_file};
 use crate::domain::instance::Instance;
 use crate::domain::policy::{RetryPolicy, SchedulePolicy};
-use crate::store::connect::{Purpose, Target};
+use crate::store::connect::{Doubt, Purpose, Target};
 use crate::store::dialect::Dialect;
 use crate::store::write::WriteOutcome;
 use crate::store::{Error, Store, StoreConfig, migration};
@@ -96,7 +96,10 @@ async fn every_former_version_is_brought_up_to_date() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old.db");
         let target = Target::Sqlite(path.clone());
-        let old = target.connect(Purpose::Write).await.unwrap();
+        let old = target
+            .connect(Purpose::Write, &Doubt::default())
+            .await
+            .unwrap();
         let dialect = Dialect::new(DbBackend::Sqlite, "");
         migration::migrate_to(&old, &dialect, Some(steps))
             .await

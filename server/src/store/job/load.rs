@@ -1,5 +1,7 @@
 //! The jobs of an application for its new owner, streamed: there may be a million.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
 use powerjob_common::id::AppId;
 use powerjob_common::status::TimeExpressionType;
@@ -14,6 +16,8 @@ use crate::store::{Error, Store};
 
 /// Jobs in a piece.
 const PIECE: usize = 1_000;
+/// Longer than the loading of a million jobs takes.
+const LOAD_LIMIT: Duration = Duration::from_secs(600);
 
 /// Which jobs that are not deleted; the three parts together are all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +57,15 @@ impl Store {
     ) -> mpsc::Receiver<Result<Vec<JobDefinition>, Error>> {
         let (sender, pieces) = mpsc::channel(2);
         let sql = self.reading();
+        let doubt = self.inner.doubt.clone();
         self.inner.runtime.spawn(async move {
-            if let Err(error) = send_pieces(&sql, app, part, &sender).await {
+            let sent = doubt.limit(LOAD_LIMIT, send_pieces(&sql, app, part, &sender));
+            let silent = || {
+                Err(Error::Unavailable(
+                    "the jobs were not read in time".to_owned(),
+                ))
+            };
+            if let Err(error) = sent.await.unwrap_or_else(silent) {
                 // Nobody listens any more: then it does not matter.
                 sender.send(Err(error)).await.ok();
             }

@@ -14,6 +14,7 @@ use powerjob_common::time::{Clock, monotonic_now};
 
 use super::batch::Batch;
 use super::engine::{Engine, Failure, Frame};
+use crate::store::connect::Doubt;
 use crate::store::error::Fault;
 use crate::store::fence::{Fence, FenceCell};
 use crate::store::write::WriteOutcome;
@@ -22,6 +23,8 @@ use crate::store::write::WriteOutcome;
 const COLLISIONS: u32 = 20;
 /// How long a lost database is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than a batch takes even on a slow disk.
+pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// The pause between two tries to reach it.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -30,6 +33,7 @@ pub(super) struct Committer {
     pub(super) engine: Engine,
     pub(super) fence: Arc<FenceCell>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) doubt: Doubt,
     pub(super) marks: AtomicI64,
 }
 
@@ -68,11 +72,7 @@ impl Committer {
             .map(|entry| entry.outcome.is_some())
             .collect();
         loop {
-            let result = match step {
-                Step::Whole => self.engine.apply(&batch.entries, frame).await,
-                Step::Halves => self.engine.isolate(&mut batch.entries, frame).await,
-            };
-            let Err(failure) = result else {
+            let Err(failure) = self.try_once(&step, batch, frame).await else {
                 batch.settle(&WriteOutcome::Applied);
                 return Ok(());
             };
@@ -95,12 +95,35 @@ impl Committer {
         }
     }
 
+    /// Over the network an answer that does not come counts as a lost connection.
+    async fn try_once(
+        &self,
+        step: &Step,
+        batch: &mut Batch,
+        frame: Frame<'_>,
+    ) -> Result<(), Failure> {
+        let work = async {
+            match step {
+                Step::Whole => self.engine.apply(&batch.entries, frame).await,
+                Step::Halves => self.engine.isolate(&mut batch.entries, frame).await,
+            }
+        };
+        if self.engine.is_blocking() {
+            return work.await;
+        }
+        let answered = self.doubt.limit(ANSWER_LIMIT, work).await;
+        answered.unwrap_or_else(|| Err(Failure::silent()))
+    }
+
     /// Waits until the database can be asked what became of a batch.
     async fn was_committed(&self, frame: Frame<'_>, failure: &Failure) -> Result<bool, Failure> {
         tracing::warn!(error = failure.text, "lost the database; waiting for it");
         let begun = monotonic_now();
         loop {
-            match self.engine.is_committed(frame).await {
+            let asked = self
+                .doubt
+                .limit(ANSWER_LIMIT, self.engine.is_committed(frame));
+            match asked.await.unwrap_or_else(|| Some(Err(Failure::silent()))) {
                 None => return Err(failure.clone()),
                 Some(Ok(committed)) => {
                     tracing::info!(committed, "the database is back");

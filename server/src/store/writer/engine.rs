@@ -32,6 +32,16 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The answer did not come: what was sent may have been done or not.
+    pub(super) fn silent() -> Self {
+        Self {
+            fault: Fault::Lost,
+            text: "the database did not answer in time".to_owned(),
+        }
+    }
+}
+
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
         Self {

@@ -34,6 +34,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::Error;
+use super::connect::Doubt;
 use super::dialect::Dialect;
 use super::fence::FenceCell;
 use super::sql::{Sql, over_open_connection};
@@ -87,6 +88,7 @@ pub(super) struct WriterParts {
     pub(super) fence: Arc<FenceCell>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) queue_rows: usize,
+    pub(super) doubt: Doubt,
     /// The most that the database takes in a statement; `None`: as much as there is.
     pub(super) statement_bytes: Option<usize>,
 }

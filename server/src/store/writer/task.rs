@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use powerjob_common::time::monotonic_now;
 use sea_orm::DatabaseConnection;
@@ -13,7 +14,7 @@ use super::WriterParts;
 use super::batch::Batch;
 use super::commit::Committer;
 use super::engine::Engine;
-use super::queue::{Queue, Work};
+use super::queue::{ColdJob, Queue, Work};
 use super::sqlite::checkpoint::Checkpoints;
 use super::stats::WriterStats;
 
@@ -21,6 +22,9 @@ use super::stats::WriterStats;
 const COLD_ROWS: usize = 100;
 
 /// The tasks, which end when the queue is closed and empty.
+/// Longer than such a transaction takes; the way to the database is dead by then.
+const COLD_LIMIT: Duration = Duration::from_secs(15);
+
 pub(super) fn start(
     parts: WriterParts,
     queue: Arc<Queue>,
@@ -36,6 +40,7 @@ pub(super) fn start(
         engine: Engine::new(&parts.writing, rows, &parts.dialect),
         fence: parts.fence,
         clock: parts.clock,
+        doubt: parts.doubt,
         marks: AtomicI64::new(0),
     };
     let task = WriterTask {
@@ -88,7 +93,7 @@ impl WriterTask {
             match self.queue.next() {
                 Work::Commit(batch) => self.commit(batch).await,
                 Work::Cold(job) => {
-                    job(self.connection.clone()).await;
+                    self.carry_out(job).await;
                     self.checkpoints.committed(COLD_ROWS);
                 }
                 Work::Idle => self.queue.arrived().await,
@@ -97,6 +102,17 @@ impl WriterTask {
             self.checkpoints.help(&self.connection).await;
         }
         self.checkpoints.end();
+    }
+
+    /// Whoever waits for a job that is given up is told so by its end.
+    async fn carry_out(&self, job: ColdJob) {
+        let work = job(self.connection.clone());
+        if self.committer.engine.is_blocking() {
+            return work.await;
+        }
+        if self.committer.doubt.limit(COLD_LIMIT, work).await.is_none() {
+            tracing::warn!("a transaction was given up: the database did not answer");
+        }
     }
 
     async fn commit(&self, mut batch: Batch) {

@@ -134,7 +134,7 @@ async fn on_place(
     let is_sqlite = matches!(place, Place::Sqlite);
     for load in loads(plan, place) {
         if plan.wants(&load.name()) {
-            figures.add(throughput::throughput(plan, machine, load).await?);
+            figures.add(Box::pin(throughput::throughput(plan, machine, load)).await?);
         }
     }
     let name = place.name();

@@ -58,13 +58,12 @@ impl MySqlEngine {
     }
 
     pub(super) async fn is_marked(&self, fence: &Fence, mark: i64) -> Result<bool, Failure> {
-        let count: i64 = sqlx::query_scalar(AssertSqlSafe(self.statements.marked.as_str()))
+        let last: Option<i64> = sqlx::query_scalar(AssertSqlSafe(self.statements.marked.as_str()))
             .bind(&fence.node_id)
             .bind(fence.server_epoch)
-            .bind(mark)
-            .fetch_one(&self.pool)
+            .fetch_optional(&self.pool)
             .await?;
-        Ok(count > 0)
+        Ok(last == Some(mark))
     }
 }
 

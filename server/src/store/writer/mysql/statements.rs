@@ -31,9 +31,9 @@ impl Statements {
             release: dialect.text(RELEASE),
             trigger: of(TRIGGER, &["bigint"; 4]),
             attempts: of(ATTEMPTS, ATTEMPT_COLUMNS),
-            marked: dialect.text(
-                "select count(*) from {pj_commit} where node_id = ? and epoch = ? and mark = ?",
-            ),
+            // The lock waits for the end of a transaction whose connection was lost.
+            marked: dialect
+                .text("select mark from {pj_commit} where node_id = ? and epoch = ? for update"),
         }
     }
 }

@@ -28,8 +28,8 @@ pub(super) struct PostgresEngine {
 
 impl PostgresEngine {
     pub(super) fn new(connection: &DatabaseConnection, dialect: &Dialect) -> Self {
-        let marked =
-            "select count(*) from {pj_commit} where node_id = ? and epoch = ? and mark = ?";
+        // The lock waits for the end of a transaction whose connection was lost.
+        let marked = "select mark from {pj_commit} where node_id = ? and epoch = ? for update";
         Self {
             pool: connection.get_postgres_connection_pool().clone(),
             statement: statement::text(dialect).into(),
@@ -75,13 +75,12 @@ impl PostgresEngine {
     }
 
     pub(super) async fn is_marked(&self, fence: &Fence, mark: i64) -> Result<bool, Failure> {
-        let count: i64 = sqlx::query_scalar(AssertSqlSafe(Arc::clone(&self.marked)))
+        let last: Option<i64> = sqlx::query_scalar(AssertSqlSafe(Arc::clone(&self.marked)))
             .bind(&fence.node_id)
             .bind(fence.server_epoch)
-            .bind(mark)
-            .fetch_one(&self.pool)
+            .fetch_optional(&self.pool)
             .await?;
-        Ok(count > 0)
+        Ok(last == Some(mark))
     }
 }
 

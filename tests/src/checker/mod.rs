@@ -3,6 +3,10 @@
 //! It speaks SQL itself and not through the server's store: what it proves must not rest on the code
 //! that it proves.
 
+mod starts;
+
+pub use starts::{Start, end_faults, read_starts, start_faults};
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -28,6 +32,10 @@ pub struct Row {
     pub started_ms: Option<i64>,
     /// Result.
     pub result: String,
+    /// Number of the last attempt; 0 before the first.
+    pub attempt: i32,
+    /// When it ended, epoch milliseconds.
+    pub finished_ms: Option<i64>,
 }
 
 /// Reads all instances of a database that no server uses any more.
@@ -45,7 +53,7 @@ pub async fn read_rows(file: &Path) -> Result<Vec<Row>, DbErr> {
 pub async fn read_rows_of(url: &str) -> Result<Vec<Row>, DbErr> {
     let db = Database::connect(url).await?;
     let query = "SELECT instance_id, job_id, status, pj_trigger_key, pj_created_at, \
-                 pj_started_at, result \
+                 pj_started_at, result, pj_attempt, finished_time \
                  FROM instance_info ORDER BY instance_id";
     let rows = db
         .query_all_raw(Statement::from_string(db.get_database_backend(), query))
@@ -63,6 +71,10 @@ pub async fn read_rows_of(url: &str) -> Result<Vec<Row>, DbErr> {
                 result: row
                     .try_get::<Option<String>>("", "result")?
                     .unwrap_or_default(),
+                attempt: row
+                    .try_get::<Option<i32>>("", "pj_attempt")?
+                    .unwrap_or_default(),
+                finished_ms: row.try_get("", "finished_time")?,
             })
         })
         .collect()
@@ -115,7 +127,10 @@ pub fn late_faults(rows: &[Row], jobs: &[i64], limit_ms: i64, outages: &[Outage]
             ));
         }
         let is_in = |outage: &Outage| outage.from_ms <= nominal && nominal <= outage.to_ms;
-        let late_ms = row.started_ms? - nominal;
+        let Some(started_ms) = row.started_ms else {
+            return Some(format!("job {job_id}: the run for {nominal} never began"));
+        };
+        let late_ms = started_ms - nominal;
         let is_late = late_ms > limit_ms && !outages.iter().any(is_in);
         is_late.then(|| format!("job {job_id}: the run for {nominal} was {late_ms} ms late"))
     };
@@ -200,6 +215,8 @@ mod tests {
             created_ms,
             started_ms: Some(nominal_ms),
             result: String::new(),
+            attempt: 1,
+            finished_ms: Some(nominal_ms),
         }
     }
 
@@ -246,6 +263,16 @@ mod tests {
         assert_eq!(faults(row(3_200, SUCCEEDED)), 0);
         assert_eq!(faults(row(3_201, SUCCEEDED)), 1);
         assert_eq!(faults(row(3_000, 4)), 1);
+        let without_result = Row {
+            result: String::new(),
+            ..row(3_000, SUCCEEDED)
+        };
+        assert_eq!(faults(without_result), 1);
+        let never_started = Row {
+            started_ms: None,
+            ..row(3_000, SUCCEEDED)
+        };
+        assert_eq!(faults(never_started), 1);
         let excused = Outage {
             from_ms: 2_500,
             to_ms: 3_500,

@@ -1,0 +1,65 @@
+//! Connections that do not answer any more and have not ended either: a network that swallows everything,
+//! a firewall that has forgotten them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use powerjob_common::time::monotonic_now;
+use tokio::sync::watch;
+
+/// So long after an answer that did not come, every connection that is given back has to show a sign of
+/// life: the driver itself would wait for it until TCP gives up.
+const OPEN_FOR: Duration = Duration::from_secs(60);
+
+/// What is under way when an answer does not come has so much more time.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Whether the connections of a store are in doubt.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Doubt {
+    /// Monotonic; zero: they never were.
+    until: Arc<watch::Sender<Duration>>,
+}
+
+impl Default for Doubt {
+    fn default() -> Self {
+        Self {
+            until: Arc::new(watch::Sender::new(Duration::ZERO)),
+        }
+    }
+}
+
+impl Doubt {
+    /// Whether an answer did not come lately.
+    pub(super) fn is_open(&self) -> bool {
+        monotonic_now() < *self.until.borrow()
+    }
+
+    /// Does something for so long at most, and soon no longer when something else was not answered
+    /// meanwhile; `None` when it did not end: its connection is given up.
+    pub(in crate::store) async fn limit<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        let mut raised = self.until.subscribe();
+        let soon = async {
+            // The sender lives as long as this.
+            raised.changed().await.ok();
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            done = &mut work => return Some(done),
+            () = tokio::time::sleep(limit) => self.raise(),
+            () = soon => {}
+        }
+        None
+    }
+
+    fn raise(&self) {
+        self.until.send_replace(monotonic_now() + OPEN_FOR);
+    }
+}
