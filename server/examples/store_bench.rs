@@ -222,6 +222,7 @@ fn new_instance(id: i64, jobs: i64) -> Instance {
         trigger: Trigger::Api,
         job_params: Some("{\"customer\":17}".to_owned()),
         instance_params: Some("{\"order\":\"2026-11-21/4711\"}".to_owned()),
+        chosen_worker: None,
         created_at: now,
         state: InstanceState {
             status: InstanceStatus::WaitingWorkerReceive,

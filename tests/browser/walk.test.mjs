@@ -60,6 +60,7 @@ test("a job is created while its schedule is checked as one types", async () => 
 test("it is run now with parameters and its instance ends before one's eyes", async () => {
   await page.getByTestId("job-run").first().click();
   await page.getByTestId("run-params").fill('{"ms": 1500}');
+  await page.getByTestId("run-worker").selectOption({ index: 1 });
   await page.getByTestId("run-dialog").getByRole("button", { name: /run/i }).last().click();
   const status = page.getByTestId("instance-status");
   await status.waitFor();

@@ -72,6 +72,9 @@ pub struct Instance {
     pub job_params: String,
     /// Parameters of this run.
     pub instance_params: String,
+    /// The workers that its caller chose; absent when the job decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen_worker: Option<String>,
     /// The whole result or cause; while it runs, what became of the last task attempt if that failed.
     pub full_result: String,
     /// Revision of the job definition it uses.

@@ -161,6 +161,10 @@ pub struct RunInput {
     /// Parameters of this run, at most 1 MiB.
     #[serde(default)]
     pub params: Option<String>,
+    /// The workers that may run it, in the place of those that the job designates and written as there:
+    /// names, addresses or tags, separated by commas; at most 255 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
     /// Wait this long before it starts, in milliseconds; up to 366 days.
     #[serde(default)]
     pub delay_ms: u64,

@@ -15,6 +15,9 @@ pub struct Instance {
     pub trigger: Trigger,
     pub job_params: Option<String>,
     pub instance_params: Option<String>,
+    /// Name, address or tag of the workers that its caller chose, in the place of those that the job
+    /// designates.
+    pub chosen_worker: Option<String>,
     pub created_at: UnixMillis,
     pub state: InstanceState,
 }

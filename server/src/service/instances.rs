@@ -311,6 +311,7 @@ fn to_api(seen: &Seen, job_name: &str, ended: Vec<InstanceState>) -> api::Instan
         summary: summary(instance, job_name),
         job_params: instance.job_params.clone().unwrap_or_default(),
         instance_params: instance.instance_params.clone().unwrap_or_default(),
+        chosen_worker: instance.chosen_worker.clone(),
         full_result: state.result.clone().unwrap_or_default(),
         job_revision: instance.job_revision,
         timeline: timeline(instance, state),

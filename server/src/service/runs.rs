@@ -17,6 +17,8 @@ use crate::domain::job::JobDefinition;
 
 /// Runs of one batch at most.
 pub const MAX_BATCH: usize = 10_000;
+/// Longest choice of workers.
+const MAX_WORKER_BYTES: usize = 255;
 /// A run can be put off for a year at most.
 const MAX_DELAY_MS: u64 = 366 * DAY_MS;
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
@@ -69,6 +71,16 @@ fn check(run: &RunInput, now: UnixMillis, path: &str, errors: &mut Vec<FieldErro
             Reason::new(ReasonCode::TooManyBytes, "most", MAX_PARAMS_BYTES),
         );
     }
+    if let Some(worker) = &run.worker {
+        if worker.trim().is_empty() {
+            wrong("worker", ReasonCode::Empty.into());
+        } else if worker.len() > MAX_WORKER_BYTES {
+            wrong(
+                "worker",
+                Reason::new(ReasonCode::TooManyBytes, "most", MAX_WORKER_BYTES),
+            );
+        }
+    }
     if run.delay_ms > MAX_DELAY_MS {
         wrong("delayMs", out_of_range(run.delay_ms, 0, MAX_DELAY_MS));
     }
@@ -101,6 +113,7 @@ async fn start_all(
         .into_iter()
         .map(|run| RunRequest {
             params: run.params,
+            worker: run.worker,
             delay_ms: run.delay_ms,
             at: run.at.map(UnixMillis),
         })

@@ -20,7 +20,8 @@ const PAGE_LIMIT: u32 = 500;
 /// The columns that [`read_instance`] reads, in its order.
 const COLUMNS: &str = "\
 i.instance_id, i.job_id, i.app_id, i.pj_job_revision, i.pj_trigger_kind, i.type, i.pj_nominal_at,
-i.expected_trigger_time, i.wf_instance_id, i.job_params, i.instance_params, i.pj_created_at,
+i.expected_trigger_time, i.wf_instance_id, i.job_params, i.instance_params, i.pj_chosen_worker,
+i.pj_created_at,
 i.status, i.pj_attempt, i.running_times, i.pj_unconfirmed_claims, i.expected_trigger_time,
 i.actual_trigger_time, i.pj_received_at, i.pj_started_at, i.finished_time, i.pj_recorded_at,
 i.task_tracker_address, i.pj_tracker_node, i.pj_tracker_incarnation, i.result";
@@ -272,6 +273,7 @@ fn read_instance(row: &QueryResult) -> Result<Instance, Error> {
         trigger,
         job_params: columns.get()?,
         instance_params: columns.get()?,
+        chosen_worker: columns.get()?,
         created_at: columns
             .instant()?
             .unwrap_or_else(|| powerjob_common::instance_id::created_at(InstanceId(instance_id))),

@@ -125,6 +125,11 @@ pub(super) fn check(op: &WriteOp) -> Result<(), String> {
 fn check_instance(instance: &Instance) -> Result<(), String> {
     check_text("job parameters", instance.job_params.as_deref())?;
     check_text("instance parameters", instance.instance_params.as_deref())?;
+    if let Some(chosen) = &instance.chosen_worker
+        && chosen.len() > NAME_LENGTH
+    {
+        return Err(format!("the chosen worker has {} bytes", chosen.len()));
+    }
     check_state(&instance.state)
 }
 

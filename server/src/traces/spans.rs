@@ -194,6 +194,7 @@ pub(super) mod tests {
             },
             job_params: None,
             instance_params: None,
+            chosen_worker: None,
             created_at: UnixMillis(0),
             state: InstanceState {
                 status,

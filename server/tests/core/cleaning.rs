@@ -30,6 +30,7 @@ fn old_run(app_id: AppId, job_id: JobId, number: i64, days: i64) -> Instance {
         trigger: Trigger::Api,
         job_params: None,
         instance_params: None,
+        chosen_worker: None,
         created_at: at,
         state: InstanceState {
             status: InstanceStatus::Succeed,

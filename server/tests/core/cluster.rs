@@ -267,6 +267,15 @@ impl Cluster {
         self.run_later(job, 0).await
     }
 
+    /// Runs a job on the workers that are named.
+    pub(crate) async fn run_on(&self, job: &Arc<JobDefinition>, worker: &str) -> InstanceId {
+        let request = RunRequest {
+            worker: Some(worker.to_owned()),
+            ..RunRequest::default()
+        };
+        self.run_all(job, vec![request]).await[0]
+    }
+
     pub(crate) async fn run_later(&self, job: &Arc<JobDefinition>, delay_ms: u64) -> InstanceId {
         let request = RunRequest {
             delay_ms,

@@ -148,3 +148,27 @@ async fn a_drained_worker_ends_what_it_has_and_gets_nothing_after_a_restart_of_t
     assert_eq!(id_of(&run.expect("it works again")), waiting);
     cluster.server.stop().await;
 }
+
+/// Whoever runs a job by hand may choose the worker, whatever the job designates.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_to_the_chosen_worker_only() {
+    let cluster = Cluster::start().await;
+    let (mut first, mut second) = (cluster.worker("w1").await, cluster.worker("w2").await);
+    let job = cluster
+        .save(|job| job.designated_workers = "w1".to_owned())
+        .await;
+    for _ in 0..3 {
+        cluster.run_on(&job, "w2").await;
+        assert_eq!(next_of(&mut first, &mut second).await, 1);
+    }
+    let waiting = cluster.run_on(&job, "w3").await;
+    cluster.run(&job).await;
+    assert_eq!(next_of(&mut first, &mut second).await, 0);
+    let mut third = cluster.worker("w3").await;
+    let run = third.take_run().await;
+    assert_eq!(id_of(&run), waiting);
+    third.report_one(&run, SUCCEED, "").await;
+    let stored = cluster.server.handles.store.instance(waiting).await;
+    assert_eq!(stored.expect("stored").chosen_worker.as_deref(), Some("w3"));
+    cluster.server.stop().await;
+}

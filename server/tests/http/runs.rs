@@ -64,6 +64,8 @@ async fn batches_have_limits() {
     let long = "x".repeat((1 << 20) + 1);
     let mixed = json!({"runs": [{}, {"params": long}, {"delayMs": u64::MAX}]});
     check(mixed, "validation-failed runs[1].params runs[2].delayMs").await;
+    let workers = json!({"runs": [{"worker": "w1"}, {"worker": " "}, {"worker": "w".repeat(256)}]});
+    check(workers, "validation-failed runs[1].worker runs[2].worker").await;
     check(
         json!({"runs": [{"param": "typo"}]}),
         "validation-failed runs[0].param",

@@ -302,6 +302,7 @@ fn start_port(scope: &ActorScope, store: &Store) -> Port<StartRuns> {
                 let (app, job) = (letter.job.app_id.to_string(), letter.job.id.to_string());
                 let mut new = instance(&app, &job, id, InstanceStatus::WaitingDispatch);
                 new.instance_params = run.params;
+                new.chosen_worker = run.worker;
                 new.state.expected_at = UnixMillis(NOW.0 + run.delay_ms as i64);
                 insert(&store, new).await;
                 ids.push(InstanceId(id));

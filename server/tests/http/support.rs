@@ -291,6 +291,7 @@ pub(crate) fn instance(app: &str, job: &str, id: i64, status: InstanceStatus) ->
         trigger: Trigger::Api,
         job_params: None,
         instance_params: Some("given".to_owned()),
+        chosen_worker: Some("w1".to_owned()),
         created_at: NOW,
         state: InstanceState {
             status,

@@ -88,7 +88,7 @@ pub(super) fn details(instance: &Instance, width: Option<u16>) -> String {
         ),
         ("status", run.status.to_string()),
         (
-            "waits for",
+            "waiting",
             instance
                 .waiting_for
                 .as_ref()
@@ -99,6 +99,10 @@ pub(super) fn details(instance: &Instance, width: Option<u16>) -> String {
         ("worker", run.worker.clone().unwrap_or_default()),
         ("job params", instance.job_params.clone()),
         ("run params", instance.instance_params.clone()),
+        (
+            "chosen worker",
+            instance.chosen_worker.clone().unwrap_or_default(),
+        ),
         ("result", instance.full_result.clone()),
         ("trace", instance.trace_id.clone()),
         ("you can", instance.actions.join(", ").to_lowercase()),

@@ -24,6 +24,9 @@ pub(crate) struct RunArgs {
     /// Parameters of this run.
     #[arg(long)]
     params: Option<String>,
+    /// Only on these workers: names, addresses or tags, as a job designates them.
+    #[arg(long, value_name = "WORKER")]
+    worker: Option<String>,
     /// Start it this much later: 10s, 5m.
     #[arg(long, value_name = "SPAN", value_parser = span::parse_ms, default_value = "0s")]
     delay: u64,
@@ -55,6 +58,7 @@ pub(super) async fn run_job(
     let job = connection.find_job(&args.job).await?;
     let run = RunInput {
         params: args.params,
+        worker: args.worker,
         delay_ms: args.delay,
         at: args.at,
     };

@@ -6,6 +6,7 @@ import { type ApiError, asApiError, reasonsFor } from "../api/problem";
 import { useT } from "../i18n";
 import { useReasons } from "../i18n/reason";
 import { useNow } from "../data/useNow";
+import { useResource } from "../data/useResource";
 import { recallList, rememberInList } from "../lib/storage";
 import { browserZone, fromLocalInput, toLocalInput } from "../lib/time";
 import { Dialog, DialogFooter } from "./Dialog";
@@ -34,6 +35,8 @@ export function RunDialog({ appId, job, params: first = "", onClose }: Props): R
   const [, navigate] = useLocation();
   const history = `run.${job.id}`;
   const [params, setParams] = useState(first);
+  const [worker, setWorker] = useState("");
+  const workers = useResource(appId, (signal) => api.workers(appId, signal));
   const [delayMs, setDelayMs] = useState(0);
   const [at, setAt] = useState<number | null>(null);
   const [busy, setBusy] = useState(false);
@@ -49,7 +52,11 @@ export function RunDialog({ appId, job, params: first = "", onClose }: Props): R
     setError(undefined);
     try {
       const when = at === null ? { delayMs } : { at };
-      const { instanceId } = await api.runJob(job.id, params === "" ? when : { params, ...when });
+      const { instanceId } = await api.runJob(job.id, {
+        ...when,
+        ...(params === "" ? {} : { params }),
+        ...(worker === "" ? {} : { worker }),
+      });
       if (params !== "") rememberInList(history, params, MOST_KEPT);
       say.done(t("run.started", { job: job.name }));
       onClose();
@@ -78,7 +85,7 @@ export function RunDialog({ appId, job, params: first = "", onClose }: Props): R
       }
     >
       {error !== undefined && (
-        <ErrorBox error={error} shownFields={(field) => ["params", "delayMs", "at"].includes(field)} />
+        <ErrorBox error={error} shownFields={(field) => ["params", "worker", "delayMs", "at"].includes(field)} />
       )}
       <Field label={t("run.params")} hint={t("run.params.hint")} errors={errors("params")} wide>
         {(ids) => (
@@ -115,6 +122,23 @@ export function RunDialog({ appId, job, params: first = "", onClose }: Props): R
           )}
         </Field>
       )}
+      <Field label={t("run.worker")} hint={t("run.worker.hint")} errors={errors("worker")} wide>
+        {(ids) => (
+          <select
+            {...ids}
+            value={worker}
+            onChange={(event) => setWorker(event.target.value)}
+            data-testid="run-worker"
+          >
+            <option value="">{t("run.worker.any")}</option>
+            {(workers.data ?? []).map((entry) => (
+              <option key={entry.node} value={entry.node}>
+                {entry.node}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
       <Field label={t("run.delay")} errors={delayErrors}>
         {(ids) => <DurationInput ids={ids} value={delayMs} onChange={setDelayMs} />}
       </Field>

@@ -38,7 +38,7 @@ impl Shard {
         };
         match self
             .placement
-            .place(&run.job, run.avoid.as_ref(), monotonic)
+            .place(&run.job, run.chosen_worker(), run.avoid.as_ref(), monotonic)
         {
             Placed::Waits(reason) => self.enqueue(id, reason, now),
             Placed::Crowded { out } => self.meet_crowd(id, out, now),
@@ -75,7 +75,7 @@ impl Shard {
         if change.next.expected_at <= now
             && let Placed::At(worker) =
                 self.placement
-                    .place(&run.job, run.avoid.as_ref(), monotonic)
+                    .place(&run.job, run.chosen_worker(), run.avoid.as_ref(), monotonic)
         {
             let before = std::mem::replace(&mut run.instance.state, change.next);
             claim(run, worker, now);

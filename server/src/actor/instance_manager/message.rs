@@ -30,6 +30,8 @@ pub struct StartRuns {
 pub struct RunRequest {
     /// Parameters of this run.
     pub params: Option<String>,
+    /// Workers chosen for it, as a job designates them.
+    pub worker: Option<String>,
     /// Wait this long before it starts, in milliseconds.
     pub delay_ms: u64,
     /// Start it then instead; at once if that is over.

@@ -64,10 +64,12 @@ impl Placement {
         }
     }
 
-    /// Chooses a worker and takes a place there; `avoid` gets the run only if nobody else can.
+    /// Chooses a worker and takes a place there; `avoid` gets the run only if nobody else can. Workers
+    /// that were `chosen` for the run take the place of those that the job designates.
     pub(super) fn place(
         &mut self,
         job: &JobDefinition,
+        chosen: Option<&str>,
         avoid: Option<&NodeRef>,
         now: Duration,
     ) -> Placed {
@@ -77,7 +79,14 @@ impl Placement {
             return Placed::Crowded { out };
         }
         let random = self.next_random();
-        let choice = self.choice(job);
+        let own_choice;
+        let choice = match chosen {
+            Some(chosen) => {
+                own_choice = self.choice_of(job, chosen);
+                &own_choice
+            }
+            None => self.choice(job),
+        };
         if let Some(reason) = &choice.reason {
             return Placed::Waits(WaitsFor::Worker(reason.clone()));
         }
@@ -131,6 +140,16 @@ impl Placement {
         if let Some(worker) = worker {
             worker.give_back();
         }
+    }
+
+    /// The candidates of a run whose caller chose workers; not remembered.
+    fn choice_of(&self, job: &JobDefinition, chosen: &str) -> Choice {
+        let job = JobDefinition {
+            designated_workers: chosen.to_owned(),
+            ..job.clone()
+        };
+        let workers = self.workers.of_app(job.app_id);
+        Choice::new(&job, &workers, self.workers.version(), None)
     }
 
     fn choice(&mut self, job: &JobDefinition) -> &Choice {

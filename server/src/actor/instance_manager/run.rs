@@ -103,6 +103,11 @@ pub(super) enum Event {
 }
 
 impl Run {
+    /// The workers that its caller chose.
+    pub(super) fn chosen_worker(&self) -> Option<&str> {
+        self.instance.chosen_worker.as_deref()
+    }
+
     pub(super) fn new(instance: Instance, job: Arc<JobDefinition>, epoch: i64) -> Self {
         Self {
             instance,

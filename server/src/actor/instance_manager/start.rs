@@ -70,6 +70,7 @@ impl Shard {
             trigger: Trigger::Api,
             job_params: (!job.params.is_empty()).then(|| job.params.clone()),
             instance_params: request.params,
+            chosen_worker: request.worker,
             created_at: now,
             state: fold::waiting(start_at),
         }
@@ -79,7 +80,10 @@ impl Shard {
     fn insert(&mut self, mut run: Run, start: u64, now: UnixMillis) {
         if run.instance.state.expected_at <= now.after(CLAIM_LEAD) {
             let monotonic = self.around.clock.monotonic();
-            match self.placement.place(&run.job, None, monotonic) {
+            match self
+                .placement
+                .place(&run.job, run.chosen_worker(), None, monotonic)
+            {
                 Placed::At(worker) => claim(&mut run, worker, now),
                 Placed::Waits(reason) => run.waits_for = reason,
                 Placed::Crowded { out } => self.start_in_crowd(&mut run, out, now),

@@ -106,6 +106,7 @@ impl Scheduler {
             },
             job_params: (!job.params.is_empty()).then(|| job.params.clone()),
             instance_params: None,
+            chosen_worker: None,
             created_at: now,
             state: fold::waiting(occurrence.start_at),
         }

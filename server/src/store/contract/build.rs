@@ -46,6 +46,7 @@ pub(super) fn instance(id: i64) -> Instance {
         trigger: Trigger::Api,
         job_params: Some("job".to_owned()),
         instance_params: None,
+        chosen_worker: None,
         created_at: START,
         state: waiting_state(),
     }

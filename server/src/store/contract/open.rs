@@ -92,7 +92,7 @@ pub(super) async fn a_clear_word_for_every_bad_path(fixture: Fixture) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_former_version_is_brought_up_to_date() {
-    for steps in 1..=7 {
+    for steps in 1..=8 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old.db");
         let target = Target::Sqlite(path.clone());
@@ -104,11 +104,14 @@ async fn every_former_version_is_brought_up_to_date() {
         migration::migrate_to(&old, &dialect, Some(steps))
             .await
             .unwrap();
-        old.execute_unprepared(
+        // The eighth step makes the id of a row that of its instance.
+        let row_id = if steps < 8 { 1 } else { 5 };
+        old.execute_unprepared(&format!(
             "insert into job_info (app_id, job_name, status, min_cpu_cores, min_disk_space, \
              min_memory_space) values (1, 'old', 1, 0, 0, 0); \
-             insert into instance_info (instance_id, job_id, app_id, status) values (5, 1, 1, 5)",
-        )
+             insert into instance_info (id, instance_id, job_id, app_id, status) \
+             values ({row_id}, 5, 1, 1, 5)",
+        ))
         .await
         .unwrap();
         old.close().await.unwrap();

@@ -22,6 +22,7 @@ pub(super) async fn an_instance_comes_back_as_it_was_written(fixture: Fixture) {
     let store = &fixture.store;
     let written = Instance {
         instance_params: Some("own".to_owned()),
+        chosen_worker: Some("w1,tag\u{fc}".to_owned()),
         trigger: Trigger::Workflow { wf_instance_id: 77 },
         ..instance(1)
     };

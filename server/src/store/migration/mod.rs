@@ -253,6 +253,7 @@ impl MigratorTraitSelf for Schema {
             self.step("20261121_worker_choice", Change::WorkerChoice),
             self.step("20261121_cluster", Change::Cluster),
             self.step("20261121_sqlite_rows", Change::SqliteRows),
+            self.step("20261121_chosen_worker", Change::ChosenWorker),
         ]
     }
 
@@ -271,6 +272,7 @@ enum Change {
     WorkerChoice,
     Cluster,
     SqliteRows,
+    ChosenWorker,
 }
 
 struct Step {
@@ -297,6 +299,7 @@ impl MigrationTrait for Step {
             Change::WorkerChoice => worker_choice::create(manager, &self.names).await,
             Change::Cluster => cluster::create(manager, &self.names).await,
             Change::SqliteRows => sqlite_rows::key_by_instance(manager, &self.names).await,
+            Change::ChosenWorker => worker_choice::add_chosen_worker(manager, &self.names).await,
         }
     }
 }

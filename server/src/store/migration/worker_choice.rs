@@ -24,6 +24,20 @@ const WORKER_ORDER: Table = Table {
     indexes: &[unique("pj_uidx_worker_order", &["app_id", "node_id"])],
 };
 
+/// The workers that the caller of a run chose.
+pub(super) async fn add_chosen_worker(
+    manager: &SchemaManager<'_>,
+    names: &Names,
+) -> Result<(), DbErr> {
+    add_columns(
+        manager,
+        names,
+        "instance_info",
+        &[("pj_chosen_worker", Name)],
+    )
+    .await
+}
+
 pub(super) async fn create(manager: &SchemaManager<'_>, names: &Names) -> Result<(), DbErr> {
     add_columns(manager, names, "job_info", JOB_COLUMNS).await?;
     WORKER_ORDER.create(manager, names).await

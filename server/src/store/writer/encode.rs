@@ -68,6 +68,7 @@ impl Parameters {
         row.number(instance.job_revision);
         row.number(instance.created_at.0);
         row.new_state(&instance.state);
+        row.optional_text(instance.chosen_worker.as_deref());
         row.end();
         if is_born_with_more(&instance.state) {
             let state = &instance.state;

@@ -215,6 +215,9 @@ function Facts({ instance }: { instance: Instance }): ReactNode {
   if (instance.jobParams !== "") {
     rows.push({ name: t("form.params"), value: <MaybeJson text={instance.jobParams} /> });
   }
+  if (instance.chosenWorker !== undefined && instance.chosenWorker !== null) {
+    rows.push({ name: t("run.worker"), value: instance.chosenWorker });
+  }
   if (instance.instanceParams !== "") {
     rows.push({ name: t("run.params"), value: <MaybeJson text={instance.instanceParams} /> });
   }

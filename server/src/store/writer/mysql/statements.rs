@@ -60,7 +60,7 @@ const TEXT: &str = "longtext character set utf8mb4";
 
 const INSERT_COLUMNS: &[&str] = &[
     "bigint", "bigint", "bigint", TEXT, TEXT, "int", "bigint", "bigint", "bigint", "bigint", "int",
-    "int", "int", "bigint", "bigint", NAME, NAME, "bigint",
+    "int", "int", "bigint", "bigint", NAME, NAME, "bigint", NAME,
 ];
 
 /// What an instance has that was just made; one that is born with more gets the rest from the update
@@ -70,10 +70,11 @@ insert into {instance_info} (
  instance_id, job_id, app_id, job_params, instance_params, pj_trigger_kind, type, pj_trigger_key,
  pj_nominal_at, wf_instance_id, pj_job_revision, pj_created_at, status, pj_attempt,
  pj_unconfirmed_claims, expected_trigger_time, actual_trigger_time, task_tracker_address,
- pj_tracker_node, pj_tracker_incarnation, running_times, last_report_time, gmt_create, gmt_modified)
+ pj_tracker_node, pj_tracker_incarnation, pj_chosen_worker, running_times, last_report_time,
+ gmt_create, gmt_modified)
 select
  r.c0, r.c1, r.c2, r.c3, r.c4, r.c5, case r.c5 when 3 then 2 else 1 end, r.c6, r.c6, r.c7, r.c8,
- r.c9, r.c10, r.c11, r.c12, r.c13, r.c14, r.c15, r.c16, r.c17, 0, -1, ?, ?
+ r.c9, r.c10, r.c11, r.c12, r.c13, r.c14, r.c15, r.c16, r.c17, r.c18, 0, -1, ?, ?
 from <rows>";
 
 const UPDATE_COLUMNS: &[&str] = &[

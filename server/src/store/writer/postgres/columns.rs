@@ -35,6 +35,7 @@ struct Inserts {
     workflow: Vec<Option<i64>>,
     revision: Vec<i64>,
     created: Vec<i64>,
+    chosen: Vec<Option<String>>,
     state: States,
 }
 
@@ -117,6 +118,7 @@ impl Columns {
         rows.workflow.push(workflow);
         rows.revision.push(instance.job_revision);
         rows.created.push(instance.created_at.0);
+        rows.chosen.push(text(instance.chosen_worker.as_deref()));
         rows.state.push(&instance.state);
     }
 
@@ -177,7 +179,8 @@ impl Columns {
             .bind(&self.inserts.nominal)
             .bind(&self.inserts.workflow)
             .bind(&self.inserts.revision)
-            .bind(&self.inserts.created);
+            .bind(&self.inserts.created)
+            .bind(&self.inserts.chosen);
         let query = self.inserts.state.bind_all(query);
         let query = query
             .bind(&self.updates.instance_id)

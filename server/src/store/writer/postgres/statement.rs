@@ -41,22 +41,22 @@ marked as (
 inserted as (
  insert into {instance_info} (
   instance_id, job_id, app_id, job_params, instance_params, pj_trigger_kind, type, pj_trigger_key,
-  pj_nominal_at, wf_instance_id, pj_job_revision, pj_created_at, status, pj_attempt, running_times,
+  pj_nominal_at, wf_instance_id, pj_job_revision, pj_created_at, pj_chosen_worker, status, pj_attempt, running_times,
   pj_unconfirmed_claims, expected_trigger_time, actual_trigger_time, pj_received_at, pj_started_at,
   finished_time, pj_recorded_at, task_tracker_address, pj_tracker_node, pj_tracker_incarnation,
   result, last_report_time, gmt_create, gmt_modified)
  select
   r.instance_id, r.job_id, r.app_id, r.job_params, r.instance_params, r.kind,
   case r.kind when 3 then 2 else 1 end, r.nominal, r.nominal, r.workflow, r.revision, r.created,
-  r.status, r.attempt, r.running_times, r.unconfirmed, r.expected, r.dispatched, r.received,
+  r.chosen, r.status, r.attempt, r.running_times, r.unconfirmed, r.expected, r.dispatched, r.received,
   r.started, r.finished, r.recorded, r.address, r.node, r.incarnation, r.result, -1,
   frame.day, frame.day
  from frame, unnest(
   ?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::int[], ?::bigint[], ?::bigint[],
-  ?::bigint[], ?::bigint[], ?::int[], ?::int[], ?::bigint[], ?::int[], ?::bigint[], ?::bigint[],
+  ?::bigint[], ?::bigint[], ?::text[], ?::int[], ?::int[], ?::bigint[], ?::int[], ?::bigint[], ?::bigint[],
   ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::bigint[], ?::text[])
   r (instance_id, job_id, app_id, job_params, instance_params, kind, nominal, workflow, revision,
-  created, status, attempt, running_times, unconfirmed, expected, dispatched, received, started,
+  created, chosen, status, attempt, running_times, unconfirmed, expected, dispatched, received, started,
   finished, recorded, address, node, incarnation, result)),
 updated as (
  update {instance_info} i set

@@ -38,6 +38,7 @@ impl<'s> Row<'s> {
         self.value(instance.created_at.0)?;
         self.value(date)?;
         self.state(&instance.state)?;
+        self.text(instance.chosen_worker.as_deref())?;
         self.run().map(drop)
     }
 

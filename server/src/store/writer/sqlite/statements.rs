@@ -49,9 +49,9 @@ insert into {instance_info} (
  pj_nominal_at, wf_instance_id, pj_job_revision, pj_created_at, gmt_create, gmt_modified,
  last_report_time, status, pj_attempt, running_times, pj_unconfirmed_claims, expected_trigger_time,
  actual_trigger_time, pj_received_at, pj_started_at, finished_time, pj_recorded_at,
- task_tracker_address, pj_tracker_node, pj_tracker_incarnation, result)
+ task_tracker_address, pj_tracker_node, pj_tracker_incarnation, result, pj_chosen_worker)
 values (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?12, -1,
- ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
+ ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
 
 /// Sets no column of a unique or history index: those would be written anew for every row.
 const UPDATE: &str = "\
