@@ -12,5 +12,7 @@ pub mod live;
 pub mod log_store;
 pub mod rpc;
 pub mod service;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod store;
 pub mod traces;

@@ -40,6 +40,8 @@ mod processor;
 mod rpc;
 mod run;
 mod run_log_layer;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod store;
 
 pub use builder::{Worker, WorkerBuilder};

@@ -1,4 +1,4 @@
-//! The end of a port that a test holds instead of an actor.
+//! The end of a port that a test, or the simulation, holds instead of an actor.
 
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -19,6 +19,15 @@ impl<M: Letter> Deliver<M> for Outlet<M> {
     }
 }
 
+struct Hand<F>(F);
+
+impl<M: Letter, F: Fn(M) + Send + Sync> Deliver<M> for Hand<F> {
+    fn deliver(&self, mail: Mail<M>) -> Result<(), Refused> {
+        (self.0)(mail.open().0);
+        Ok(())
+    }
+}
+
 /// Receives what is sent to a port. The queue is bounded by the port's capacity.
 #[derive(Debug)]
 pub struct Probe<M: Letter> {
@@ -35,6 +44,17 @@ impl<M: Letter> Probe<M> {
             Port::new(cell, ActorStats::new(path, capacity), scope.clone()),
             Self { mail },
         )
+    }
+
+    /// A port that hands every letter to `take` at once, and never refuses one.
+    pub fn hand(
+        scope: &ActorScope,
+        path: &str,
+        take: impl Fn(M) + Send + Sync + 'static,
+    ) -> Port<M> {
+        let target: Box<dyn Deliver<M>> = Box::new(Hand(take));
+        let cell: Cell<M> = Arc::new(RwLock::new(Some(target)));
+        Port::new(cell, ActorStats::new(path, usize::MAX), scope.clone())
     }
 
     /// The next letter; `None` when all ports are gone or none came within `limit`.

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::ServerFacts;
 use crate::actor::cleaner::{self, Cleaner, CleanerParts};
 use crate::actor::dispatcher::{Dispatcher, VerdictPorts};
-use crate::actor::elector::{Elector, ElectorParts, LeaveCluster, Leaving};
+use crate::actor::elector::{Elector, ElectorParts, LeaveCluster, Leaving, Settling};
 use crate::actor::inspector::{self, Inspector, InspectorParts, Nodes};
 use crate::actor::instance_manager::{
     AdoptRuns, ForgetRuns, InstanceManager, InstanceManagerParts, InstancePorts, ShardPorts,
@@ -269,6 +269,9 @@ pub(super) fn start(ground: Ground) -> Actors {
         sessions: ground.sessions,
     };
 
+    let settle = managers.iter();
+    let settle = settle.map(|slot| slot.port().from(elector.path()));
+    let settle = settle.collect();
     let parts = ElectorParts {
         clock: ground.clock,
         store: ground.store,
@@ -279,11 +282,16 @@ pub(super) fn start(ground: Ground) -> Actors {
         announcement: ground.announcement,
         ownership: ground.ownership,
         cluster: ground.cluster,
+        running,
         zone: ground.facts.zone,
         order_workers: registry.port().from(elector.path()),
         adopt: adopt(elector.path()),
         schedule: scheduler.port().from(elector.path()),
         planned: scheduler.port().from(elector.path()),
+        settle: Settling {
+            scheduler: scheduler.port().from(elector.path()),
+            instances: settle,
+        },
         leaving: Leaving {
             unschedule: scheduler.port().from(elector.path()),
             drop: managers

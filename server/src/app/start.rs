@@ -19,6 +19,7 @@ use super::{Ready, ServerFacts};
 use crate::actor::elector::LeaseHolder;
 use crate::actor::timer::WakeTimer;
 use crate::config::{Mistake, ServerConfig};
+use crate::domain::lease::counts_for;
 use crate::live::{Cluster, Ownership};
 use crate::log_store::{LogStore, LogStoreConfig};
 use crate::rpc::{BoundListener, DoorConfig, OpenSessions};
@@ -31,8 +32,6 @@ use crate::traces::TraceSink;
 
 /// Server ids that are leased for instance ids: 64 x 64 instances a millisecond.
 const SERVER_IDS: u16 = 64;
-/// This server stops acting so long before its lease ends by its own clock.
-const LEASE_MARGIN: Duration = Duration::from_millis(200);
 /// A lease of a dead life of this node is waited for.
 const LEASE_PAUSE: Duration = Duration::from_millis(100);
 /// Sessions may end their answers within this time at shutdown.
@@ -87,7 +86,7 @@ pub(super) async fn serve(
     let sessions = OpenSessions::default();
     let holder = LeaseHolder {
         ownership: ownership.clone(),
-        counts_for: config.lease_ttl.saturating_sub(LEASE_MARGIN),
+        counts_for: counts_for(config.lease_ttl),
         is_shared: lease.is_shared(),
         lease_ttl: config.lease_ttl,
         news: news.clone(),

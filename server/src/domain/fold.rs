@@ -14,7 +14,7 @@ use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 
 use super::back_off::{chance_of, retry_wait};
-use super::instance::{InstanceState, TrackerRef};
+use super::instance::{InstanceState, TrackerRef, is_out};
 use super::policy::RetryPolicy;
 
 /// Claims in a row that no worker confirms before the instance fails.
@@ -316,11 +316,7 @@ pub fn retry(state: &InstanceState, now: UnixMillis) -> Option<Change> {
 
 /// Whether a worker has this attempt.
 fn is_present(state: &InstanceState, attempt: u32) -> bool {
-    let is_out = matches!(
-        state.status,
-        InstanceStatus::WaitingWorkerReceive | InstanceStatus::Running
-    );
-    is_out && state.attempt == attempt
+    is_out(state) && state.attempt == attempt
 }
 
 fn confirmed(state: &InstanceState) -> InstanceState {

@@ -57,6 +57,14 @@ pub struct InstanceState {
     pub result: Option<String>,
 }
 
+/// Whether a worker has an instance, as far as is known.
+pub fn is_out(state: &InstanceState) -> bool {
+    matches!(
+        state.status,
+        InstanceStatus::WaitingWorkerReceive | InstanceStatus::Running
+    )
+}
+
 /// The worker that an attempt was given to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct TrackerRef {

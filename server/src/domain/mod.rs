@@ -7,6 +7,7 @@ pub mod due_index;
 pub mod fold;
 pub mod instance;
 pub mod job;
+pub mod lease;
 pub mod look_ahead;
 pub mod missed;
 mod mix;

@@ -162,6 +162,21 @@ pub fn after_run(
     lifecycle.end.is_none_or(|end| next <= end).then_some(next)
 }
 
+/// The next time of a job that is taken over at `now` and has none in the store: a loop without a
+/// run (`is_busy`: it has one), and what the reference never gives a time.
+pub fn take_up(
+    schedule: &Schedule,
+    lifecycle: &Lifecycle,
+    is_busy: bool,
+    now: UnixMillis,
+) -> Option<UnixMillis> {
+    match schedule.kind() {
+        TimeExpressionType::FixedDelay if is_busy => None,
+        TimeExpressionType::FixedDelay => after_run(schedule, lifecycle, now),
+        _ => first_trigger(schedule, lifecycle, now),
+    }
+}
+
 /// The next time of a job that was changed at `now`, when its schedule stays as it was and `known`
 /// is its next time by now: the grid goes on, occurrences made ahead are made again.
 pub fn resume(

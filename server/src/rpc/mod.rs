@@ -15,3 +15,5 @@ mod tests;
 pub(crate) use self::connection::{ConnectionParts, RegistryPorts};
 pub use self::listener::WorkerListener;
 pub(crate) use self::listener::{BoundListener, DoorConfig, OpenSessions};
+#[cfg(feature = "simulation")]
+pub(crate) use self::reports::by_shard;

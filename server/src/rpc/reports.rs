@@ -10,7 +10,7 @@ use crate::domain::fold::{Report, ReportedStatus};
 
 /// Sorts reports by shard, several about one instance in their order; `slot` makes the place of the
 /// answer to the report with that number.
-pub(super) fn by_shard(
+pub(crate) fn by_shard(
     reports: Vec<InstanceReport>,
     shards: usize,
     slot: impl Fn(usize) -> AnswerSlot,

@@ -172,6 +172,11 @@ impl ServerLease {
             .map(drop)
     }
 
+    /// Waits until all that was submitted to the writer before has its outcome.
+    pub async fn wait_for_all_writes(&self) -> Result<(), Error> {
+        self.store.writer().settle().await
+    }
+
     /// Whether other servers may use the database at the same time.
     pub fn is_shared(&self) -> bool {
         !self.store.inner.is_exclusive()

@@ -3,11 +3,13 @@ use std::future::Future;
 use powerjob_common::actor::{ActorScope, ActorSlot, Guardian, OnDeath, Probe, Reply};
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::{ManualClock, UnixMillis};
-use powerjob_protocol::wire::server_to_worker::StopReason;
+use powerjob_protocol::wire::server_to_worker::{StopInstance, StopReason};
+use powerjob_protocol::wire::worker_to_server::{ReportAnswer, WorkerInventory};
 
 use super::*;
 use crate::actor::letters::Answer;
-use crate::domain::ending::Ending;
+use crate::domain::RunKey;
+use crate::domain::ending::{CancelReason, Ending};
 use crate::domain::request::tests::request;
 use crate::domain::task_table::RunEnd;
 use crate::online_log::LogQueue;

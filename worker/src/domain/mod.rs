@@ -9,6 +9,7 @@ pub(crate) mod result_text;
 pub(crate) mod slots;
 pub(crate) mod task_retry;
 pub(crate) mod task_table;
+pub(crate) mod tracker;
 
 /// One attempt of one instance: what the parts of a worker call a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]

@@ -285,7 +285,7 @@ impl TaskTable {
         }
     }
 
-    /// All that is held, and all that is owed.
+    /// All that is held, and all that is owed, oldest first.
     pub(crate) fn inventory(&self) -> (Vec<HeldInstance>, Vec<&InstanceReport>) {
         let mut held = Vec::with_capacity(self.held);
         let mut owed = Vec::new();
@@ -298,6 +298,8 @@ impl TaskTable {
                 Phase::Ended(report) => owed.push(report),
             }
         }
+        held.sort_unstable_by_key(|held| held.instance_id);
+        owed.sort_unstable_by_key(|report| report.instance_id);
         (held, owed)
     }
 

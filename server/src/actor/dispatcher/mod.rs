@@ -9,7 +9,7 @@
 
 mod message;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,8 +67,24 @@ impl Handler<Mail<DispatchRuns>> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, mail: Mail<DispatchRuns>, _ctx: &mut Self::Context) {
-        let (DispatchRuns { runs }, _ticket) = mail.open();
-        let mut by_worker: HashMap<u64, Frame> = HashMap::new();
+        let (letter, _ticket) = mail.open();
+        self.dispatch(letter);
+    }
+}
+
+impl Handler<Mail<StopRuns>> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<StopRuns>, _ctx: &mut Self::Context) {
+        let (letter, _ticket) = mail.open();
+        self.stop(letter);
+    }
+}
+
+impl Dispatcher {
+    /// Sends runs to their workers.
+    pub(crate) fn dispatch(&self, DispatchRuns { runs }: DispatchRuns) {
+        let mut by_worker: BTreeMap<u64, Frame> = BTreeMap::new();
         for Dispatch { link, item } in runs {
             let connection = link.connection();
             let size = size_of(&item);
@@ -85,14 +101,9 @@ impl Handler<Mail<DispatchRuns>> for Dispatcher {
             self.send(frame);
         }
     }
-}
-
-impl Handler<Mail<StopRuns>> for Dispatcher {
-    type Result = ();
-
-    fn handle(&mut self, mail: Mail<StopRuns>, _ctx: &mut Self::Context) {
-        let (StopRuns { stops }, _ticket) = mail.open();
-        let mut by_worker: HashMap<_, (Arc<dyn WorkerLink>, Vec<StopInstance>)> = HashMap::new();
+    /// Sends stops to their workers.
+    pub(crate) fn stop(&self, StopRuns { stops }: StopRuns) {
+        let mut by_worker: BTreeMap<_, (Arc<dyn WorkerLink>, Vec<StopInstance>)> = BTreeMap::new();
         for stop in stops {
             let entry = by_worker
                 .entry((stop.link.connection(), stop.is_kill))

@@ -1,12 +1,17 @@
 //! Lets an application go: whoever works for it here stops, its workers go to the new owner.
 
-use powerjob_common::actor::{Port, Refused};
+use std::time::Duration;
+
+use powerjob_common::actor::{AskError, Port, Refused};
 use powerjob_common::id::AppId;
 
-use crate::actor::instance_manager::DropApp;
-use crate::actor::scheduler::UnscheduleApp;
+use crate::actor::instance_manager::{DropApp, SettleRuns};
+use crate::actor::scheduler::{SettleTriggers, UnscheduleApp};
 use crate::live::EventHub;
 use crate::rpc::OpenSessions;
+
+/// Actors answer at once, a backlog aside.
+const SETTLING_LIMIT: Duration = Duration::from_secs(10);
 
 /// Those who have to let go.
 #[derive(Debug, Clone)]
@@ -15,6 +20,32 @@ pub(crate) struct Leaving {
     pub(crate) drop: Vec<Port<DropApp>>,
     pub(crate) events: EventHub,
     pub(crate) sessions: OpenSessions,
+}
+
+/// Those who may have decided something for an application before they let it go.
+#[derive(Debug, Clone)]
+pub(crate) struct Settling {
+    pub(crate) scheduler: Port<SettleTriggers>,
+    pub(crate) instances: Vec<Port<SettleRuns>>,
+}
+
+impl Settling {
+    /// Waits until everyone has heard what was told before, and has submitted to the store what came
+    /// of it.
+    ///
+    /// # Errors
+    /// When one of them does not answer.
+    pub(super) async fn wait(&self) -> Result<(), AskError> {
+        let scheduler = &self.scheduler;
+        scheduler
+            .ask(SETTLING_LIMIT, |reply| SettleTriggers { reply })
+            .await?;
+        for port in &self.instances {
+            port.ask(SETTLING_LIMIT, |reply| SettleRuns { reply })
+                .await?;
+        }
+        Ok(())
+    }
 }
 
 /// Where workers find their application from now on.

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use powerjob_common::id::{AppId, JobId};
-use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
+use powerjob_common::status::SwitchableStatus;
 use powerjob_common::time::UnixMillis;
 
 use super::ElectorParts;
-use super::reconciler::FAILURE_PAUSE;
+use super::agenda::FAILURE_PAUSE;
 use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, shard_of};
 use crate::actor::scheduler::{LoadedJob, ScheduleApp, UnscheduleApp, parse_schedule};
 use crate::actor::worker_registry::ApplyWorkerOrders;
 use crate::domain::instance::Instance;
 use crate::domain::job::JobDefinition;
-use crate::domain::trigger::{after_run, first_trigger};
+use crate::domain::trigger::take_up;
 use crate::store::job::JobPart;
 
 /// Instances that are loaded at once.
@@ -162,19 +162,25 @@ async fn load_instances(
     let mut jobs = HashMap::new();
     let mut former = Definitions::new();
     let mut after = None;
+    let mut waiting = Vec::new();
     loop {
         let piece = parts
             .store
             .open_instances(vec![app_id], after, PIECE)
             .await?;
         let Some(last) = piece.last() else {
+            // Only now: those that are out count by now, whatever shard has them.
+            hand_over(parts, waiting)?;
             return Ok(busy);
         };
         after = Some(last.instance_id);
         busy.extend(piece.iter().map(|instance| instance.job_id));
         load_missing_jobs(parts, &piece, &mut jobs).await?;
         load_former_definitions(parts, &piece, &jobs, &mut former).await?;
-        hand_over(parts, piece, epoch, &jobs, &former)?;
+        let loaded = adopted(parts, piece, epoch, &jobs, &former);
+        let (out, others) = loaded.into_iter().partition(|run| run.is_counted);
+        waiting.extend::<Vec<_>>(others);
+        hand_over(parts, out)?;
     }
 }
 
@@ -223,37 +229,50 @@ async fn load_former_definitions(
     Ok(())
 }
 
-fn hand_over(
+fn adopted(
     parts: &ElectorParts,
     piece: Vec<Instance>,
     epoch: i64,
     jobs: &HashMap<JobId, Arc<JobDefinition>>,
     former: &Definitions,
-) -> Result<(), LoadError> {
-    let mut by_shard: Vec<Vec<AdoptedRun>> = parts.adopt.iter().map(|_| Vec::new()).collect();
-    for instance in piece {
+) -> Vec<AdoptedRun> {
+    let with_job = piece.into_iter().filter_map(|instance| {
         let key = (instance.job_id, instance.job_revision);
-        let Some(job) = former.get(&key).or_else(|| jobs.get(&instance.job_id)) else {
+        let job = former.get(&key).or_else(|| jobs.get(&instance.job_id));
+        if job.is_none() {
             tracing::error!(instance_id = %instance.instance_id, "the job of an open instance is gone");
-            continue;
-        };
-        let shard = shard_of(instance.instance_id, by_shard.len());
-        by_shard[shard].push(AdoptedRun {
-            job: job.clone(),
-            instance: Box::new(instance),
-            epoch,
-        });
+        }
+        let job = job?.clone();
+        Some(AdoptedRun::loaded(instance, job, epoch, &parts.running))
+    });
+    with_job.collect()
+}
+
+fn hand_over(parts: &ElectorParts, runs: Vec<AdoptedRun>) -> Result<(), LoadError> {
+    let mut by_shard: Vec<Vec<AdoptedRun>> = parts.adopt.iter().map(|_| Vec::new()).collect();
+    for run in runs {
+        let shard = shard_of(run.instance.instance_id, by_shard.len());
+        by_shard[shard].push(run);
     }
     for (port, runs) in parts.adopt.iter().zip(by_shard) {
-        if !runs.is_empty() {
+        for runs in pieces(runs) {
             port.tell(AdoptRuns { runs })?;
         }
     }
     Ok(())
 }
 
-/// The time from which a job's schedule goes on. One without a time in the store begins anew: a loop
-/// without a run, and what the reference never gives a time.
+/// Letters of a bearable size.
+fn pieces(mut runs: Vec<AdoptedRun>) -> Vec<Vec<AdoptedRun>> {
+    let mut pieces = Vec::new();
+    while !runs.is_empty() {
+        let rest = runs.split_off(runs.len().min(PIECE as usize));
+        pieces.push(std::mem::replace(&mut runs, rest));
+    }
+    pieces
+}
+
+/// The time from which a job's schedule goes on.
 fn next_of(
     parts: &ElectorParts,
     job: &JobDefinition,
@@ -264,10 +283,5 @@ fn next_of(
         return job.next_trigger_at;
     }
     let schedule = parse_schedule(&job.schedule, parts.zone).ok()?;
-    let lifecycle = &job.schedule.lifecycle;
-    match job.schedule.kind {
-        TimeExpressionType::FixedDelay if is_busy => None,
-        TimeExpressionType::FixedDelay => after_run(&schedule, lifecycle, now),
-        _ => first_trigger(&schedule, lifecycle, now),
-    }
+    take_up(&schedule, &job.schedule.lifecycle, is_busy, now)
 }

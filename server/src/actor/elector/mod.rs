@@ -10,10 +10,13 @@
 //! * **Survives** a restart: nothing; it looks again.
 //! * **Dies**: the process ends, and the lease runs out.
 
+mod agenda;
 mod leave;
 mod load;
 mod outlook;
 mod reconciler;
+#[cfg(feature = "simulation")]
+pub(crate) mod simulation;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,12 +28,13 @@ use powerjob_common::time::Clock;
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
 
-pub(crate) use self::leave::Leaving;
+pub(crate) use self::leave::{Leaving, Settling};
 use self::reconciler::{Hint, Reconciler};
 use crate::actor::instance_manager::AdoptRuns;
 use crate::actor::scheduler::{AwaitPlanning, ScheduleApp};
 use crate::actor::worker_registry::ApplyWorkerOrders;
-use crate::live::{Cluster, Ownership};
+use crate::domain::lease::late_ms;
+use crate::live::{Cluster, Ownership, RunningCounts};
 use crate::rpc::OpenSessions;
 use crate::store::assignment::{Announcement, LeaseRow};
 use crate::store::lease::{LeaseWatch, Renewal, ServerLease};
@@ -79,11 +83,13 @@ pub(crate) struct ElectorParts {
     pub(crate) announcement: Announcement,
     pub(crate) ownership: Ownership,
     pub(crate) cluster: Cluster,
+    pub(crate) running: RunningCounts,
     pub(crate) zone: chrono_tz::Tz,
     pub(crate) order_workers: Port<ApplyWorkerOrders>,
     pub(crate) adopt: Vec<Port<AdoptRuns>>,
     pub(crate) schedule: Port<ScheduleApp>,
     pub(crate) planned: Port<AwaitPlanning>,
+    pub(crate) settle: Settling,
     pub(crate) leaving: Leaving,
 }
 
@@ -140,11 +146,6 @@ impl LeaseWatch for LeaseHolder {
             self.news.notify_one();
         }
     }
-}
-
-/// A lease with so little left, or less, should have been renewed several times meanwhile.
-fn late_ms(lease_ttl: Duration) -> i64 {
-    i64::try_from(lease_ttl.as_millis() * 2 / 5).unwrap_or(i64::MAX)
 }
 
 /// The life that is left is different each time; what matters is whether it is late, or dead.

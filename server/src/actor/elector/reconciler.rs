@@ -2,12 +2,11 @@
 //!
 //! Invariants:
 //! 1. What is not ours by the database is let go before anything else is done.
-//! 2. Something is given only when the other servers had the time to see that it will be: whoever
-//!    gets it waits for it.
+//! 2. What was let go and is still ours is read anew only when nothing is under way any more that was
+//!    decided about it before.
 //! 3. Between giving and loading nobody acts: before the hand-over is stored this server has
 //!    stopped, and the receiver starts when it has read it.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -18,29 +17,18 @@ use powerjob_common::id::AppId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::ElectorParts;
+use super::agenda::{Agenda, FAILURE_PAUSE, Giving};
 use super::leave::NewOwner;
 use super::load::load_app;
 use super::outlook::Outlook;
-use super::{ElectorParts, late_ms};
 use crate::actor::scheduler::AwaitPlanning;
-use crate::domain::share_out::Move;
+use crate::domain::lease::late_ms;
 use crate::live::ServerInfo;
 use crate::store::Error;
 use crate::store::assignment::{Announcement, Holder};
 use crate::store::lease::Assignment;
 
-/// Applications are looked at so often without any hint.
-const IDLE_PAUSE: Duration = Duration::from_secs(1);
-/// A gift that is on its way is looked for so often.
-const EXPECTING_PAUSE: Duration = Duration::from_millis(20);
-/// After a failure.
-pub(super) const FAILURE_PAUSE: Duration = Duration::from_millis(250);
-/// Beyond a renewal, in which the others read the leases: their time to plan.
-const SETTLING: Duration = Duration::from_millis(150);
-/// What the one to whom it falls has not taken within this time is taken by anybody.
-const ORPHANED_AFTER: Duration = Duration::from_secs(3);
-/// Applications that change hands at once: the last one waits for the loading of the others.
-const GIVEN_AT_ONCE: usize = 10;
 /// Applications that are loaded at once.
 const LOADED_AT_ONCE: usize = 4;
 
@@ -63,12 +51,7 @@ pub(super) enum Hint {
 pub(super) struct Reconciler {
     parts: ElectorParts,
     hints: mpsc::Receiver<Hint>,
-    me: Holder,
-    /// What the actors work for, with its epoch.
-    loaded: HashMap<AppId, i64>,
-    /// What has to move, and since when that is known (monotonic).
-    plan: HashMap<Move<Holder>, Duration>,
-    wants_new: bool,
+    agenda: Agenda,
     is_settling: Arc<AtomicBool>,
     leaving: Option<Reply<()>>,
 }
@@ -76,12 +59,9 @@ pub(super) struct Reconciler {
 impl Reconciler {
     pub(super) fn new(parts: ElectorParts, hints: mpsc::Receiver<Hint>) -> Self {
         Self {
-            me: parts.lease.holder(),
+            agenda: Agenda::new(parts.lease.holder()),
             parts,
             hints,
-            loaded: HashMap::new(),
-            plan: HashMap::new(),
-            wants_new: false,
             is_settling: Arc::default(),
             leaving: None,
         }
@@ -121,7 +101,7 @@ impl Reconciler {
     async fn take(&mut self, hint: Hint, asked: &mut Vec<Reply<Vec<AppId>>>) {
         match hint {
             Hint::Claim(reply) => {
-                self.wants_new = true;
+                self.agenda.wants_new = true;
                 asked.push(reply);
             }
             Hint::Leave(reply) => {
@@ -132,6 +112,7 @@ impl Reconciler {
                 if let Err(error) = self.parts.lease.announce(said).await {
                     tracing::warn!(%error, "the other servers were not told that this one ends");
                 }
+                self.agenda.is_leaving = true;
                 self.leaving = Some(reply);
             }
         }
@@ -142,25 +123,36 @@ impl Reconciler {
         let generation = self.parts.ownership.generation();
         let mut outlook = self.look().await?;
         self.let_go_of_lost(&outlook);
-        let wanted = self.to_take(&outlook);
+        let now = self.parts.clock.monotonic();
+        let wanted = self.agenda.to_take(&outlook, now);
         if !wanted.is_empty() {
             self.parts.lease.take_apps(wanted).await?;
             outlook = self.look().await?;
         }
-        self.wants_new = false;
+        self.agenda.wants_new = false;
         self.parts.lease.confirm(&outlook.owned);
-        self.load(&outlook.owned, generation).await;
-        if self.loaded.len() == outlook.owned.len() {
+        let missing = self.agenda.to_load(&outlook);
+        if !missing.is_empty() && self.agenda.has_let_go {
+            self.settle_actors().await?;
+            self.agenda.has_let_go = false;
+        }
+        self.load(missing, generation).await;
+        if self.agenda.is_complete(&outlook) {
             self.settle();
         }
         let pause = self.give(&outlook).await?;
-        let has_to_give = |it: &Move<Holder>| it.from.as_ref() == Some(&self.me);
-        if !outlook.moves.iter().any(has_to_give)
+        if self.agenda.has_given_all(&outlook)
             && let Some(reply) = self.leaving.take()
         {
             reply.send(());
         }
         Ok(pause)
+    }
+
+    async fn settle_actors(&self) -> Result<(), Error> {
+        let settled = self.parts.settle.wait().await;
+        settled.map_err(|error| Error::Unavailable(error.to_string()))?;
+        self.parts.lease.wait_for_all_writes().await
     }
 
     /// This server is ready as soon as the scheduler has planned what was missed. A failure is mended
@@ -184,63 +176,30 @@ impl Reconciler {
     async fn look(&mut self) -> Result<Outlook, Error> {
         let servers = self.parts.lease.servers().await?;
         let owners = self.parts.lease.app_owners().await?;
-        let outlook = Outlook::new(&self.me, late_ms(self.parts.lease_ttl), &servers, &owners);
+        let me = &self.agenda.me;
+        let outlook = Outlook::new(me, late_ms(self.parts.lease_ttl), &servers, &owners);
         self.parts.cluster.put(outlook.view.clone());
-        let now = self.parts.clock.monotonic();
-        let since = |it: &Move<Holder>| self.plan.get(it).copied().unwrap_or(now);
-        self.plan = outlook
-            .moves
-            .iter()
-            .map(|it| (it.clone(), since(it)))
-            .collect();
+        self.agenda.note(&outlook, self.parts.clock.monotonic());
         Ok(outlook)
-    }
-
-    /// How long a move is known.
-    fn age(&self, it: &Move<Holder>) -> Duration {
-        let now = self.parts.clock.monotonic();
-        self.plan
-            .get(it)
-            .map_or(Duration::ZERO, |since| now.saturating_sub(*since))
     }
 
     /// What another server has taken, and what this one forgot because its lease had run out.
     fn let_go_of_lost(&mut self, outlook: &Outlook) {
-        let mut lost = outlook.lost(&self.loaded);
         let ownership = &self.parts.ownership;
-        let forgotten = self.loaded.keys().filter(|app_id| !ownership.has(**app_id));
-        lost.extend(forgotten);
-        for app_id in lost {
-            if self.loaded.remove(&app_id).is_none() {
-                continue;
-            }
+        for app_id in self.agenda.let_go(outlook, ownership) {
             ownership.leave(app_id);
             let owner = outlook.view.owners.get(&app_id);
-            let owner = owner.filter(|owner| owner.node_id != self.me.node_id);
+            let owner = owner.filter(|owner| owner.node_id != self.agenda.me.node_id);
             tracing::warn!(%app_id, owner = owner.map(|it| it.node_id.as_str()), "lost an application");
             let new_owner = owner.map(|owner| new_owner(owner, UNKNOWN_EPOCH));
             self.parts.leaving.let_go(app_id, new_owner);
         }
     }
 
-    fn to_take(&self, outlook: &Outlook) -> Vec<AppId> {
-        let is_leaving = self.leaving.is_some();
-        let takes = |it: &&Move<Holder>| {
-            let is_new = self.wants_new && outlook.new.contains(&it.app_id);
-            let is_orphan = self.age(it) >= ORPHANED_AFTER;
-            it.from.is_none() && (it.to == self.me || !is_leaving && (is_new || is_orphan))
-        };
-        let taken = outlook.moves.iter().filter(takes);
-        taken.map(|it| it.app_id).collect()
-    }
-
     /// Loads what is ours and not loaded; what fails is tried again with the next step.
-    async fn load(&mut self, owned: &[Assignment], generation: u64) {
+    async fn load(&mut self, missing: Vec<Assignment>, generation: u64) {
         let parts = &self.parts;
-        let missing = owned
-            .iter()
-            .filter(|own| !self.loaded.contains_key(&own.app_id));
-        let work = missing.map(|own| async move {
+        let work = missing.into_iter().map(|own| async move {
             let loaded = load_app(parts, own.app_id, own.epoch, generation).await;
             if let Err(error) = &loaded {
                 tracing::error!(app_id = %own.app_id, %error, "an application could not be loaded");
@@ -251,33 +210,17 @@ impl Reconciler {
             .buffer_unordered(LOADED_AT_ONCE)
             .collect()
             .await;
-        self.loaded.extend(loaded.into_iter().flatten());
+        self.agenda.loaded.extend(loaded.into_iter().flatten());
     }
 
     /// Gives what falls to others, once they can know it; how long until the next step.
     async fn give(&mut self, outlook: &Outlook) -> Result<Duration, Error> {
-        let ours = outlook.moves.iter();
-        let ours: Vec<_> = ours
-            .filter(|it| it.from.as_ref() == Some(&self.me))
-            .collect();
-        if ours.is_empty() {
-            let has_missing = self.loaded.len() < outlook.owned.len();
-            return Ok(match (has_missing, outlook.gets(&self.me)) {
-                (true, _) => FAILURE_PAUSE,
-                (false, true) => EXPECTING_PAUSE,
-                (false, false) => IDLE_PAUSE,
-            });
-        }
-        let patience = self.parts.lease_renewal + SETTLING;
-        let oldest = ours.iter().map(|it| self.age(it)).max();
-        let due = ours.into_iter().filter(|it| self.age(it) >= patience);
-        let mut gifts: BTreeMap<Holder, Vec<AppId>> = BTreeMap::new();
-        for it in due.take(GIVEN_AT_ONCE) {
-            gifts.entry(it.to.clone()).or_default().push(it.app_id);
-        }
-        if gifts.is_empty() {
-            return Ok(patience.saturating_sub(oldest.unwrap_or_default()));
-        }
+        let now = self.parts.clock.monotonic();
+        let renewal = self.parts.lease_renewal;
+        let gifts = match self.agenda.to_give(outlook, now, renewal) {
+            Giving::Later(pause) => return Ok(pause),
+            Giving::Now(gifts) => gifts,
+        };
         for (to, apps) in gifts {
             self.hand_over(outlook, to, apps).await?;
         }
@@ -303,8 +246,9 @@ impl Reconciler {
             Err(error) => {
                 // Nothing has changed hands: it is loaded anew with the next step.
                 tracing::warn!(%error, to = to.node_id, "applications were not handed over");
+                self.agenda.has_let_go = true;
                 for app_id in apps {
-                    self.loaded.remove(&app_id);
+                    self.agenda.loaded.remove(&app_id);
                     self.parts.leaving.let_go(app_id, None);
                 }
                 return Ok(());
@@ -312,7 +256,7 @@ impl Reconciler {
         };
         for Assignment { app_id, epoch } in given {
             tracing::info!(%app_id, epoch, to = to.node_id, "handed an application over");
-            self.loaded.remove(&app_id);
+            self.agenda.loaded.remove(&app_id);
             let new_owner = receiver.map(|server| new_owner(server, epoch));
             self.parts.leaving.let_go(app_id, new_owner);
         }

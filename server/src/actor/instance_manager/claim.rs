@@ -7,7 +7,7 @@ use powerjob_common::id::InstanceId;
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 
-use super::placement::Placed;
+use super::placement::{Placed, Placement};
 use super::run::{Event, Run, Waiter, Writing};
 use super::shard::{Due, Shard, token};
 use super::start::{CLAIM_LEAD, claim};
@@ -60,7 +60,7 @@ impl Shard {
         waiters: Vec<Waiter>,
         now: UnixMillis,
     ) {
-        self.give_back(id);
+        self.free_worker(id);
         let monotonic = self.around.clock.monotonic();
         let Some(run) = self.runs.get_mut(&id) else {
             return;
@@ -72,10 +72,13 @@ impl Shard {
             let cause = ended.result.clone().unwrap_or_default();
             run.waits_for = WaitsFor::Retry { cause };
         }
+        let (chosen, avoid) = (run.chosen_worker(), run.avoid.as_ref());
+        let place = |placement: &mut Placement| match run.is_counted {
+            true => placement.choose(&run.job, chosen, avoid, monotonic),
+            false => placement.place(&run.job, chosen, avoid, monotonic),
+        };
         if change.next.expected_at <= now
-            && let Placed::At(worker) =
-                self.placement
-                    .place(&run.job, run.chosen_worker(), run.avoid.as_ref(), monotonic)
+            && let Placed::At(worker) = place(&mut self.placement)
         {
             let before = std::mem::replace(&mut run.instance.state, change.next);
             claim(run, worker, now);

@@ -41,10 +41,14 @@ impl Shard {
             return;
         };
         run.stored = Some((run.instance.state.status, run.instance.state.attempt));
+        let is_out = run.is_out();
         for waiter in writing.waiters {
             waiter.done(&run.instance);
         }
         self.outbox.stops.extend(writing.stop);
+        if !is_out {
+            self.give_back(id);
+        }
         self.publish(id);
         self.end_start(writing.start, None);
         self.go_on(id, now);
@@ -83,17 +87,19 @@ impl Shard {
         if !is_out {
             run.waits_for = WaitsFor::Store(reason.to_owned());
         }
-        self.give_back(id);
+        self.free_worker(id);
         if is_out {
             self.take_back(id);
             self.remind(now.after(STORE_PAUSE), Due::Return, id);
+            self.advance(id, now); // it may not be sent yet
         } else {
+            self.give_back(id);
             self.remind(now.after(STORE_PAUSE), Due::Claim, id);
         }
         self.drain_deferred(id, now);
     }
 
-    /// A run is out after all: counts it and takes its place at its worker again.
+    /// A run is out after all: takes its place at its worker again, and counts it unless it counts still.
     fn take_back(&mut self, id: InstanceId) {
         let Some(run) = self.runs.get_mut(&id) else {
             return;
@@ -101,9 +107,12 @@ impl Shard {
         let tracker = run.instance.state.tracker.as_ref();
         run.worker = tracker
             .and_then(|tracker| self.around.workers.find(run.instance.app_id, &tracker.node));
-        self.placement.recount(run.job.id, run.worker.as_ref());
-        run.is_counted = true;
-        run.sends = run.sends.max(1);
+        if let Some(worker) = &run.worker {
+            worker.take();
+        }
+        if !std::mem::replace(&mut run.is_counted, true) {
+            self.placement.recount(run.job.id);
+        }
     }
 
     fn drain_deferred(&mut self, id: InstanceId, now: UnixMillis) {
@@ -142,6 +151,7 @@ impl Shard {
                 instance: Box::new(found),
                 job,
                 epoch,
+                is_counted: false,
             }],
             now,
         );

@@ -355,13 +355,14 @@ impl Shard {
         self.happen(id, Event::Confirmed { attempt }, now);
     }
 
-    /// The runs that are out at the workers that `is_meant`.
+    /// The runs that are out at the workers that `is_meant`, oldest first.
     fn runs_at(
         &self,
         app_id: AppId,
         is_meant: impl Fn(&NodeRef) -> bool,
     ) -> Vec<(InstanceId, u32)> {
-        self.runs
+        let mut runs: Vec<_> = self
+            .runs
             .values()
             .filter(|run| run.instance.app_id == app_id && run.is_out())
             .filter(|run| {
@@ -369,7 +370,9 @@ impl Shard {
                 tracker.is_some_and(|tracker| is_meant(&tracker.node))
             })
             .map(|run| (run.instance.instance_id, run.instance.state.attempt))
-            .collect()
+            .collect();
+        runs.sort_unstable();
+        runs
     }
 
     /// Occurrences that an edit called off: they are stored as canceled already.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use powerjob_common::actor::Letter;
+use powerjob_common::actor::{Letter, Reply};
 use powerjob_common::id::{AppId, InstanceId, JobId, NodeRef};
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::wire::server_to_worker::RunVerdict;
@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use super::answer::AnswerSlot;
 use crate::domain::fold::Report;
-use crate::domain::instance::Instance;
+use crate::domain::instance::{Instance, is_out};
 use crate::domain::job::JobDefinition;
+use crate::live::RunningCounts;
 use crate::store::write::WriteOutcome;
 
 /// Hands over stored instances: occurrences made ahead (by the scheduler), or what was open when the
@@ -29,6 +30,31 @@ pub(crate) struct AdoptedRun {
     #[serde(skip)]
     pub(crate) job: Arc<JobDefinition>,
     pub(crate) epoch: i64,
+    /// Whether it counts among the runs of its job that are out.
+    pub(crate) is_counted: bool,
+}
+
+impl AdoptedRun {
+    /// An instance as the store has it. One that is out counts from now on: all that are out must
+    /// count before one that waits is handed over, to whatever shard.
+    pub(crate) fn loaded(
+        instance: Instance,
+        job: Arc<JobDefinition>,
+        epoch: i64,
+        running: &RunningCounts,
+    ) -> Self {
+        let is_counted = is_out(&instance.state);
+        if is_counted {
+            // Whatever the limit of its job says now.
+            running.enter(job.id, 0).ok();
+        }
+        Self {
+            instance: Box::new(instance),
+            job,
+            epoch,
+            is_counted,
+        }
+    }
 }
 
 /// What became of writes; sent by the store's writer, once per commit.
@@ -120,6 +146,14 @@ pub(crate) struct DropApp {
     pub(crate) app_id: AppId,
 }
 
+/// Sent by the elector before it reads anew what it had let go. Answered when all that was told before
+/// is handled and what came of it is submitted to the store.
+#[derive(Debug, Serialize)]
+pub(crate) struct SettleRuns {
+    #[serde(skip)]
+    pub(crate) reply: Reply<()>,
+}
+
 /// A run of a fixed-delay job has ended; sent to the scheduler.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunEnded {
@@ -164,5 +198,6 @@ letters! {
     CheckRuns: false, _it => Vec::new(), _it => 1;
     ForgetRuns: false, it => it.ids.clone(), it => it.ids.len();
     DropApp: true, _it => Vec::new(), _it => 1;
+    SettleRuns: true, _it => Vec::new(), _it => 1;
     RunEnded: false, _it => Vec::new(), _it => 1;
 }

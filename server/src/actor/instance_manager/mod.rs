@@ -20,20 +20,22 @@ mod placement;
 mod ports;
 mod run;
 mod shard;
+#[cfg(feature = "simulation")]
+pub(crate) mod simulation;
 mod start;
 mod strangers;
 
 use std::sync::Arc;
 
 use actix::prelude::*;
-use powerjob_common::actor::{Mail, Port};
+use powerjob_common::actor::{Mail, Port, Reply};
 use powerjob_common::instance_id::InstanceIdGenerator;
 use powerjob_common::time::UnixMillis;
 
 pub(crate) use self::answer::{AnswerSheet, AnswerSlot};
 pub(crate) use self::letters::{
     AdoptRuns, AdoptedRun, ApplyReports, CheckRuns, DropApp, ForgetRuns, ReconcileWorker, RunEnded,
-    RunVerdicts, RunsDue, RunsUnanswered, WorkerLost, WorkersChanged, WritesCommitted,
+    RunVerdicts, RunsDue, RunsUnanswered, SettleRuns, WorkerLost, WorkersChanged, WritesCommitted,
 };
 pub use self::message::{
     CancelInstance, ChangeError, KillInstance, ReadInstances, RetryInstance, RunRequest,
@@ -77,6 +79,8 @@ pub(crate) struct InstanceManager {
     deadline_at: Option<UnixMillis>,
     /// Whether the outbox is carried out after the letters that are here.
     is_turn_ending: bool,
+    /// Those who wait until all that was told before is submitted.
+    settling: Vec<Reply<()>>,
     /// Open runs as last counted.
     open: i64,
 }
@@ -126,6 +130,7 @@ impl InstanceManager {
             deadline,
             deadline_at: None,
             is_turn_ending: false,
+            settling: Vec::new(),
             open: 0,
         }
     }
@@ -150,6 +155,9 @@ impl InstanceManager {
         let mut outbox = std::mem::take(&mut self.shard.outbox);
         self.write(Lane::Express, std::mem::take(&mut outbox.writes), now);
         self.write(Lane::Bulk, std::mem::take(&mut outbox.later_writes), now);
+        for reply in self.settling.drain(..) {
+            reply.send(());
+        }
         self.count(&outbox, now);
         self.send_out(outbox, ctx);
         let next = self.shard.next_deadline();
@@ -231,7 +239,17 @@ impl Handler<Mail<StartRuns>> for InstanceManager {
     fn handle(&mut self, mail: Mail<StartRuns>, ctx: &mut Self::Context) {
         let (letter, ticket) = mail.open();
         let now = self.now();
-        self.shard.start_runs(letter, ticket, now);
+        self.shard.start_runs(letter, Some(ticket), now);
+        self.end_turn(ctx);
+    }
+}
+
+impl Handler<Mail<SettleRuns>> for InstanceManager {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<SettleRuns>, ctx: &mut Self::Context) {
+        let (SettleRuns { reply }, _ticket) = mail.open();
+        self.settling.push(reply);
         self.end_turn(ctx);
     }
 }

@@ -64,8 +64,9 @@ impl Placement {
         }
     }
 
-    /// Chooses a worker and takes a place there; `avoid` gets the run only if nobody else can. Workers
-    /// that were `chosen` for the run take the place of those that the job designates.
+    /// Chooses a worker and takes a place there, and one among the runs of the job that are out;
+    /// `avoid` gets the run only if nobody else can. Workers that were `chosen` for the run take the
+    /// place of those that the job designates.
     pub(super) fn place(
         &mut self,
         job: &JobDefinition,
@@ -78,6 +79,25 @@ impl Placement {
         if limit > 0 && out >= limit {
             return Placed::Crowded { out };
         }
+        let placed = self.choose(job, chosen, avoid, now);
+        // Another shard may have been quicker.
+        if let Placed::At(worker) = &placed
+            && let Err(out) = self.running.enter(job.id, limit)
+        {
+            worker.give_back();
+            return Placed::Crowded { out };
+        }
+        placed
+    }
+
+    /// As [`Placement::place`], for a run that counts among those that are out already.
+    pub(super) fn choose(
+        &mut self,
+        job: &JobDefinition,
+        chosen: Option<&str>,
+        avoid: Option<&NodeRef>,
+        now: Duration,
+    ) -> Placed {
         let random = self.next_random();
         let own_choice;
         let choice = match chosen {
@@ -117,29 +137,18 @@ impl Placement {
             });
         };
         let chosen = choice.candidates[place].clone();
-        // Another shard may have been quicker.
-        if let Err(out) = self.running.enter(job.id, limit) {
-            return Placed::Crowded { out };
-        }
         chosen.take();
         Placed::At(chosen)
     }
 
-    /// Counts a run that is out already, at `worker` if it is known.
-    pub(super) fn recount(&self, job_id: JobId, worker: Option<&WorkerEntry>) {
-        // Without a limit: it is out, whatever the job says now.
+    /// Counts a run that is out already, whatever the limit of its job says now.
+    pub(super) fn recount(&self, job_id: JobId) {
         self.running.enter(job_id, 0).ok();
-        if let Some(worker) = worker {
-            worker.take();
-        }
     }
 
-    /// Gives back what was taken for a run.
-    pub(super) fn give_back(&self, job_id: JobId, worker: Option<&WorkerEntry>) {
+    /// A run is out no more.
+    pub(super) fn leave(&self, job_id: JobId) {
         self.running.leave(job_id);
-        if let Some(worker) = worker {
-            worker.give_back();
-        }
     }
 
     /// The candidates of a run whose caller chose workers; not remembered.

@@ -16,7 +16,7 @@ use super::message::ChangeError;
 use crate::actor::dispatcher::Stop;
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold::Report;
-use crate::domain::instance::{Instance, InstanceState, Trigger};
+use crate::domain::instance::{Instance, InstanceState, Trigger, is_out};
 use crate::domain::job::JobDefinition;
 use crate::live::{WorkerEntry, WorkerTable, nominal_of};
 
@@ -131,10 +131,7 @@ impl Run {
 
     /// Whether a worker has it, as far as is known.
     pub(super) fn is_out(&self) -> bool {
-        matches!(
-            self.instance.state.status,
-            InstanceStatus::WaitingWorkerReceive | InstanceStatus::Running
-        )
+        is_out(&self.instance.state)
     }
 
     /// Whether it was never started, is due, and waits for other runs of its job only.

@@ -8,7 +8,7 @@
 //! 3. Nobody is told of a change before it is durable, except of starts.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ pub(super) struct Start {
     pub(super) error: Option<StartError>,
     pub(super) reply: Reply<Result<Vec<InstanceId>, StartError>>,
     /// Keeps the places in the queue until the answer is known.
-    pub(super) _ticket: Ticket,
+    pub(super) _ticket: Option<Ticket>,
 }
 
 /// The open instances of one shard.
@@ -101,7 +101,7 @@ pub(super) struct Shard {
     pub(super) next_start: u64,
     pub(super) deadlines: BinaryHeap<Reverse<(UnixMillis, Due, InstanceId)>>,
     /// Runs that wait for workers or room, by job.
-    pub(super) queues: HashMap<JobId, VecDeque<InstanceId>>,
+    pub(super) queues: BTreeMap<JobId, VecDeque<InstanceId>>,
     /// The open runs of jobs whose runs take each other's place.
     pub(super) replaceable: HashMap<JobId, BTreeSet<InstanceId>>,
     /// Runs sent and not yet confirmed, in the order of sending.
@@ -129,7 +129,7 @@ impl Shard {
             starts: HashMap::new(),
             next_start: 0,
             deadlines: BinaryHeap::new(),
-            queues: HashMap::new(),
+            queues: BTreeMap::new(),
             replaceable: HashMap::new(),
             unconfirmed: VecDeque::new(),
             has_news: false,
@@ -184,22 +184,34 @@ impl Shard {
             .writes
             .push((token(id), WriteOp::Update(Box::new(update))));
         if !is_out {
-            self.give_back(id);
+            self.free_worker(id);
         }
     }
 
-    /// Gives back the places of a run that no worker has any more.
-    pub(super) fn give_back(&mut self, id: InstanceId) {
+    /// Gives back the place of a run at its worker, which is free before the end is stored. Among the
+    /// runs of its job that are out it counts until then.
+    pub(super) fn free_worker(&mut self, id: InstanceId) {
         let Some(run) = self.runs.get_mut(&id) else {
             return;
         };
-        let worker = run.worker.take();
-        if std::mem::take(&mut run.is_counted) {
-            self.placement.give_back(run.job.id, worker.as_ref());
+        if let Some(worker) = &run.worker {
+            worker.give_back();
             self.has_news = true;
         }
         run.connection = None;
-        run.avoid = worker.map(|worker| worker.facts.node.clone());
+        run.avoid = run.worker.take().map(|worker| worker.facts.node.clone());
+    }
+
+    /// Gives back all places of a run that no worker has any more.
+    pub(super) fn give_back(&mut self, id: InstanceId) {
+        self.free_worker(id);
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        if std::mem::take(&mut run.is_counted) {
+            self.placement.leave(run.job.id);
+            self.has_news = true;
+        }
     }
 
     /// Puts an instance at the end of the queue for workers.
@@ -244,12 +256,13 @@ impl Shard {
 
     /// Forgets all instances of an application that another server owns now.
     pub(super) fn drop_app(&mut self, app_id: AppId) {
-        let ids: Vec<_> = self
+        let mut ids: Vec<_> = self
             .runs
             .values()
             .filter(|run| run.instance.app_id == app_id)
             .map(|run| run.instance.instance_id)
             .collect();
+        ids.sort_unstable();
         for id in ids {
             if let Some(writing) = self.runs.get_mut(&id).and_then(|run| run.writing.take()) {
                 self.end_start(writing.start, Some(StartError::NotOwner));
@@ -309,3 +322,7 @@ impl Shard {
 pub(super) fn token(id: InstanceId) -> u64 {
     id.0.cast_unsigned()
 }
+
+#[cfg(test)]
+#[path = "shard_tests.rs"]
+mod tests;

@@ -24,7 +24,12 @@ use crate::store::write::WriteOp;
 pub(super) const CLAIM_LEAD: Duration = Duration::from_millis(30);
 
 impl Shard {
-    pub(super) fn start_runs(&mut self, letter: StartRuns, ticket: Ticket, now: UnixMillis) {
+    pub(super) fn start_runs(
+        &mut self,
+        letter: StartRuns,
+        ticket: Option<Ticket>,
+        now: UnixMillis,
+    ) {
         let StartRuns { job, runs, reply } = letter;
         let Some(epoch) = self.around.ownership.epoch(job.app_id) else {
             return reply.send(Err(StartError::NotOwner));
@@ -103,22 +108,31 @@ impl Shard {
 
     /// Takes over instances that are in the store already.
     pub(super) fn adopt(&mut self, adopted: Vec<AdoptedRun>, now: UnixMillis) {
-        for AdoptedRun {
-            instance,
-            job,
-            epoch,
-        } in adopted
-        {
+        for adopted in adopted {
+            let AdoptedRun {
+                instance,
+                job,
+                epoch,
+                is_counted,
+            } = adopted;
             let id = instance.instance_id;
             if self.runs.contains_key(&id) || instance.state.status.is_finished() {
+                if is_counted {
+                    self.placement.leave(job.id);
+                }
                 continue;
             }
             let mut run = Run::new(*instance, job, epoch);
             run.stored = Some((run.instance.state.status, run.instance.state.attempt));
             if run.is_out() {
-                self.placement.recount(run.job.id, None);
+                if !is_counted {
+                    self.placement.recount(run.job.id);
+                }
                 run.is_counted = true;
                 run.sent_at = self.around.clock.monotonic();
+                // One that stayed connected while this server read anew what it owns says nothing by
+                // itself: what it has not confirmed is sent again.
+                run.worker = self.connected_tracker(&run.instance);
                 let deadline = now.after(self.around.return_grace);
                 self.deadlines.push(Reverse((deadline, Due::Return, id)));
             } else if run.instance.state.attempt > 0 {
@@ -129,6 +143,15 @@ impl Shard {
             self.publish(id);
             self.advance(id, now);
         }
+    }
+
+    /// The worker of an instance, if it is connected; its place is taken.
+    fn connected_tracker(&self, instance: &Instance) -> Option<WorkerEntry> {
+        let tracker = instance.state.tracker.as_ref()?;
+        let worker = self.around.workers.find(instance.app_id, &tracker.node)?;
+        worker.link.as_ref()?;
+        worker.take();
+        Some(worker)
     }
 
     /// What an instance with a stored state does next.

@@ -2,14 +2,18 @@
 //!
 //! These are rare (a retry by hand, a stop that came too late), so each may be a future of its own.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use powerjob_common::id::InstanceId;
 use powerjob_common::status::InstanceStatus;
+use powerjob_common::time::UnixMillis;
 use powerjob_protocol::wire::server_to_worker::StopReason;
 
 use super::InstanceManager;
 use super::message::ChangeError;
 use super::run::{Event, Run, Waiter, stop_at_tracker};
+use super::shard::Shard;
 use crate::actor::dispatcher::Stop;
 use crate::domain::fold;
 use crate::domain::instance::{Instance, Trigger};
@@ -17,6 +21,8 @@ use crate::domain::job::JobDefinition;
 use crate::store::{self, Store};
 
 type ChangeReply = powerjob_common::actor::Reply<Result<Box<Instance>, ChangeError>>;
+/// What the store says about an instance.
+pub(super) type Found = Result<(Instance, Option<Arc<JobDefinition>>), ChangeError>;
 
 impl InstanceManager {
     /// Loads an instance whose write found another state than expected.
@@ -49,87 +55,89 @@ impl InstanceManager {
 
     /// Decides about an event whose instance is not open here.
     pub(super) fn ask_store(&mut self, id: InstanceId, event: Event, ctx: &mut Context<Self>) {
-        match event {
-            Event::Stop(reply) | Event::Cancel(reply) => {
-                let store = self.parts.store.clone();
-                ctx.spawn(
-                    async move {
-                        reply.send(Err(match store.instance(id).await {
-                            Ok(found) if found.state.status.is_finished() => {
-                                ChangeError::AlreadyFinished
-                            }
-                            Ok(_) => ChangeError::NotOwner,
-                            Err(error) => explain(error),
-                        }));
-                    }
-                    .into_actor(self),
-                );
-            }
-            Event::Kill(reply) => self.kill_remains(id, reply, ctx),
-            Event::Retry(reply) => self.retry_finished(id, reply, ctx),
-            // While an application is being taken over its instances are not all here yet.
-            Event::Report(..) if self.parts.around.ownership.apps().is_empty() => {
-                event.refuse(ChangeError::NotOwner);
-            }
-            other => other.refuse(ChangeError::NotFound),
-        }
-    }
-
-    /// What a stopped instance left running at its worker is given up at once.
-    fn kill_remains(&mut self, id: InstanceId, reply: ChangeReply, ctx: &mut Context<Self>) {
-        let store = self.parts.store.clone();
-        let work = async move { store.instance(id).await };
-        ctx.spawn(work.into_actor(self).map(move |found, actor, ctx| {
-            let instance = match found {
-                Ok(instance) if instance.state.status == InstanceStatus::Stopped => instance,
-                Ok(found) if found.state.status.is_finished() => {
-                    return reply.send(Err(ChangeError::AlreadyFinished));
-                }
-                Ok(_) => return reply.send(Err(ChangeError::NotOwner)),
-                Err(error) => return reply.send(Err(explain(error))),
-            };
-            let around = &actor.parts.around;
-            let epoch = around.ownership.epoch(instance.app_id).unwrap_or_default();
-            let stop = stop_at_tracker(&around.workers, &instance, epoch, StopReason::User);
-            let kill = stop.map(|stop| Stop {
-                is_kill: true,
-                ..stop
-            });
-            actor.shard.outbox.stops.extend(kill);
-            reply.send(Ok(Box::new(instance)));
-            actor.end_turn(ctx);
-        }));
-    }
-
-    fn retry_finished(&mut self, id: InstanceId, reply: ChangeReply, ctx: &mut Context<Self>) {
+        let Some(event) = self.shard.meet_stranger(event) else {
+            return;
+        };
         let store = self.parts.store.clone();
         let jobs = self.parts.around.jobs.clone();
+        let wants_job = matches!(event, Event::Retry(_));
         let work = async move {
             let instance = store.instance(id).await.map_err(explain)?;
             let job = match jobs.get(instance.job_id) {
-                Some(job) => job,
-                None => load_job(&store, &instance).await?.into(),
+                Some(job) => Some(job),
+                None if wants_job => Some(load_job(&store, &instance).await?.into()),
+                None => None,
             };
             Ok((instance, job))
         };
         ctx.spawn(work.into_actor(self).map(move |found, actor, ctx| {
-            match found {
-                Ok((instance, job)) => actor.retry_loaded(instance, job, reply),
-                Err(error) => reply.send(Err(error)),
-            }
+            let now = actor.now();
+            actor.shard.know_stranger(event, found, now);
             actor.end_turn(ctx);
         }));
     }
+}
 
-    fn retry_loaded(
+impl Shard {
+    /// Answers an event whose instance is not open here, unless the store must be asked first.
+    pub(super) fn meet_stranger(&self, event: Event) -> Option<Event> {
+        match event {
+            Event::Stop(_) | Event::Cancel(_) | Event::Kill(_) | Event::Retry(_) => Some(event),
+            // While an application is being taken over its instances are not all here yet.
+            Event::Report(..) if self.around.ownership.apps().is_empty() => {
+                event.refuse(ChangeError::NotOwner);
+                None
+            }
+            other => {
+                other.refuse(ChangeError::NotFound);
+                None
+            }
+        }
+    }
+
+    /// The store has answered: the instance, and its job if it is known or was wanted.
+    pub(super) fn know_stranger(&mut self, event: Event, found: Found, now: UnixMillis) {
+        let (instance, job) = match found {
+            Ok(found) => found,
+            Err(error) => return event.refuse(error),
+        };
+        let is_finished = instance.state.status.is_finished();
+        match event {
+            Event::Retry(reply) if let Some(job) = job => {
+                self.retry_finished(instance, job, reply, now);
+            }
+            Event::Kill(reply) if instance.state.status == InstanceStatus::Stopped => {
+                self.kill_remains(&instance);
+                reply.send(Ok(Box::new(instance)));
+            }
+            Event::Stop(reply) | Event::Cancel(reply) | Event::Kill(reply) if is_finished => {
+                reply.send(Err(ChangeError::AlreadyFinished));
+            }
+            other => other.refuse(ChangeError::NotOwner),
+        }
+    }
+
+    /// What a stopped instance left running at its worker is given up at once.
+    fn kill_remains(&mut self, instance: &Instance) {
+        let epoch = self.around.ownership.epoch(instance.app_id);
+        let epoch = epoch.unwrap_or_default();
+        let stop = stop_at_tracker(&self.around.workers, instance, epoch, StopReason::User);
+        let kill = stop.map(|stop| Stop {
+            is_kill: true,
+            ..stop
+        });
+        self.outbox.stops.extend(kill);
+    }
+
+    fn retry_finished(
         &mut self,
         mut instance: Instance,
-        job: std::sync::Arc<JobDefinition>,
+        job: Arc<JobDefinition>,
         reply: ChangeReply,
+        now: UnixMillis,
     ) {
         let id = instance.instance_id;
-        let now = self.now();
-        let Some(epoch) = self.parts.around.ownership.epoch(instance.app_id) else {
+        let Some(epoch) = self.around.ownership.epoch(instance.app_id) else {
             return reply.send(Err(ChangeError::NotOwner));
         };
         if matches!(instance.trigger, Trigger::Workflow { .. }) {
@@ -138,14 +146,14 @@ impl InstanceManager {
         let Some(change) = fold::retry(&instance.state, now) else {
             return reply.send(Err(ChangeError::NotOwner));
         };
-        if self.shard.runs.contains_key(&id) {
+        if self.runs.contains_key(&id) {
             return reply.send(Err(ChangeError::NotFinished)); // somebody else was faster
         }
         instance.job_revision = job.revision;
         let mut run = Run::new(instance, job, epoch);
         run.stored = Some((run.instance.state.status, run.instance.state.attempt));
-        self.shard.enter(run);
-        self.shard.change(id, change, vec![Waiter::Caller(reply)]);
+        self.enter(run);
+        self.change(id, change, vec![Waiter::Caller(reply)]);
     }
 }
 

@@ -110,6 +110,14 @@ pub(crate) struct AwaitPlanning {
     pub(crate) reply: Reply<()>,
 }
 
+/// Sent by the elector before it reads anew what it had let go. Answered when all that was told before
+/// is handled and what came of it is submitted to the store.
+#[derive(Debug, Serialize)]
+pub(crate) struct SettleTriggers {
+    #[serde(skip)]
+    pub(crate) reply: Reply<()>,
+}
+
 /// What became of triggers; sent by the store's writer, once per commit. The token is the job.
 #[derive(Debug, Serialize)]
 pub(crate) struct TriggersCommitted {
@@ -133,6 +141,11 @@ impl Letter for UnscheduleApp {
 
 impl Letter for AwaitPlanning {
     const NAME: &'static str = "AwaitPlanning";
+    const LIFE_CYCLE: bool = true;
+}
+
+impl Letter for SettleTriggers {
+    const NAME: &'static str = "SettleTriggers";
     const LIFE_CYCLE: bool = true;
 }
 

@@ -3,21 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::prelude::*;
 use powerjob_common::id::{InstanceId, JobId};
 use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
 use powerjob_common::time::UnixMillis;
 
-use super::{STORE_PAUSE, Scheduler, TURN_PAUSE};
-use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, home_of, shard_of};
+use super::planner::{Planner, STORE_PAUSE, TURN_PAUSE};
+use crate::actor::instance_manager::{AdoptedRun, home_of, shard_of};
 use crate::domain::fold;
 use crate::domain::instance::{Instance, Trigger};
 use crate::domain::job::JobDefinition;
 use crate::domain::look_ahead::horizon;
 use crate::domain::trigger::{Occurrence, Timetable, after_run, plan};
-use crate::live::Event;
-use crate::store;
-use crate::store::write::{Lane, TriggerWrite, WriteOp, WriteOutcome};
+use crate::store::write::{TriggerWrite, WriteOp, WriteOutcome};
 
 /// Jobs that are looked at in one turn.
 const MAX_JOBS_AT_ONCE: usize = 2_000;
@@ -34,7 +31,7 @@ pub(super) struct Pending {
     instances: Vec<Instance>,
 }
 
-impl Scheduler {
+impl Planner {
     /// Makes the occurrences of all jobs that are due within the look-ahead.
     pub(super) fn make_occurrences(&mut self, now: UnixMillis) {
         let until = horizon(&self.index, self.parts.look_ahead, now);
@@ -42,14 +39,18 @@ impl Scheduler {
         if due.len() < MAX_JOBS_AT_ONCE {
             self.not_before = now.after(TURN_PAUSE);
         }
-        let mut items = Vec::with_capacity(due.len());
         for (job_id, next) in due {
+            if self.pending.contains_key(&job_id) {
+                // A save came between: first it must be known what became of the earlier trigger.
+                self.index.set(job_id, Some(next));
+                continue;
+            }
             if let Some(pending) = self.plan_job(job_id, next, now) {
-                items.push((token(job_id), write_of(&pending)));
+                let write = (token(job_id), write_of(&pending));
+                self.outbox.writes.push(write);
                 self.pending.insert(job_id, pending);
             }
         }
-        self.submit(items, now);
     }
 
     fn plan_job(&mut self, job_id: JobId, next: UnixMillis, now: UnixMillis) -> Option<Pending> {
@@ -114,7 +115,7 @@ impl Scheduler {
 
     /// An id; that of a job whose runs must know each other leads to their shard.
     fn next_id(&mut self, job: &JobDefinition, now: UnixMillis) -> InstanceId {
-        let shards = self.parts.adopt.len();
+        let shards = self.parts.shards;
         let home = home_of(job, shards);
         loop {
             let id = self.parts.ids.next(now);
@@ -124,60 +125,35 @@ impl Scheduler {
         }
     }
 
-    fn submit(&mut self, items: Vec<(u64, WriteOp)>, now: UnixMillis) {
-        if items.is_empty() {
-            return;
-        }
-        let writer = self.parts.store.writer();
-        if let Err(overloaded) = writer.submit(Lane::Bulk, &self.sink, items) {
-            for (token, _) in overloaded.items {
-                self.try_again(job_of(token), now, "too many writes are waiting");
-            }
+    /// The store's queue has no room for these triggers.
+    pub(crate) fn refused(&mut self, items: Vec<(u64, WriteOp)>) {
+        let now = self.now();
+        for (token, _) in items {
+            self.try_again(job_of(token), now, "too many writes are waiting");
         }
     }
 
-    pub(super) fn take_commits(
-        &mut self,
-        results: Vec<(u64, WriteOutcome)>,
-        ctx: &mut Context<Self>,
-    ) {
+    /// What became of triggers.
+    pub(crate) fn committed(&mut self, results: Vec<(u64, WriteOutcome)>) {
         let now = self.now();
-        let mut adopted: Vec<Vec<AdoptedRun>> =
-            self.parts.adopt.iter().map(|_| Vec::new()).collect();
-        let mut advances = Vec::new();
         for (token, outcome) in results {
             let job_id = job_of(token);
             match outcome {
-                WriteOutcome::Applied => {
-                    if let Some(ended) = self.applied(job_id, &mut adopted) {
-                        self.end_schedule(ended, ctx);
-                    }
-                }
-                WriteOutcome::Stale => self.reload(job_id, ctx),
+                WriteOutcome::Applied => self.applied(job_id),
+                WriteOutcome::Stale => self.outbox.reloads.push(job_id),
                 // An adopted row has the trigger key: go on behind it.
-                WriteOutcome::Duplicate => advances.extend(self.pass_over(job_id)),
+                WriteOutcome::Duplicate => self.pass_over(job_id),
                 WriteOutcome::Fenced => drop(self.pending.remove(&job_id)),
                 WriteOutcome::Failed(reason) => self.try_again(job_id, now, &reason),
             }
         }
-        for (port, runs) in self.parts.adopt.iter().zip(adopted) {
-            // Refused: the occurrences are stored, and found when the application is loaded again.
-            if !runs.is_empty()
-                && let Err(refused) = port.tell(AdoptRuns { runs })
-            {
-                tracing::error!(%refused, "an instance manager did not take its occurrences");
-            }
-        }
-        self.submit(advances, now);
     }
 
-    /// Hands the occurrences over; returns the job if its schedule has no further time.
-    fn applied(
-        &mut self,
-        job_id: JobId,
-        adopted: &mut [Vec<AdoptedRun>],
-    ) -> Option<Arc<JobDefinition>> {
-        let pending = self.pending.remove(&job_id)?;
+    /// Hands the occurrences over and goes on; a schedule without a further time ends.
+    fn applied(&mut self, job_id: JobId) {
+        let Some(pending) = self.pending.remove(&job_id) else {
+            return;
+        };
         let Pending {
             job,
             epoch,
@@ -186,57 +162,28 @@ impl Scheduler {
             ..
         } = pending;
         if !self.parts.ownership.is_loaded(job.app_id, epoch) {
-            return None; // stored, and found by whoever loads the application
+            return; // stored, and found by whoever loads the application
         }
         let was_passed_over = instances.is_empty();
-        for instance in instances {
-            let shard = shard_of(instance.instance_id, adopted.len());
-            adopted[shard].push(AdoptedRun {
-                instance: Box::new(instance),
-                job: job.clone(),
-                epoch,
-            });
-        }
+        let adopted = instances.into_iter().map(|instance| AdoptedRun {
+            instance: Box::new(instance),
+            job: job.clone(),
+            epoch,
+            is_counted: false,
+        });
+        self.outbox.adopted.extend(adopted);
         // A save that came between has set the next time already.
         let is_present = |present: &Arc<JobDefinition>| present.revision == job.revision;
         if !self.parts.jobs.get(job_id).as_ref().is_some_and(is_present) {
-            return None;
+            return;
         }
         self.follow_time(job_id, next);
         if was_passed_over {
             self.begin_loop_anew(&job);
         }
-        let goes_on = next.is_some() || job.schedule.kind == TimeExpressionType::FixedDelay;
-        (!goes_on).then_some(job)
-    }
-
-    /// Switches a job off whose schedule has no further time. If that fails, the next owner of the
-    /// application does it.
-    pub(super) fn end_schedule(&self, job: Arc<JobDefinition>, ctx: &mut Context<Self>) {
-        let store = self.parts.store.clone();
-        let work = async move {
-            let ended = store.end_schedule(job.id, job.revision).await;
-            (job, ended)
-        };
-        ctx.spawn(work.into_actor(self).map(|(job, ended), actor, _ctx| {
-            let (job_id, app_id) = (job.id, job.app_id);
-            match ended {
-                Ok(true) => {
-                    tracing::info!(%job_id, "the schedule has ended: switched the job off");
-                    actor.follow(Arc::new(JobDefinition {
-                        status: SwitchableStatus::Disable,
-                        next_trigger_at: None,
-                        ..(*job).clone()
-                    }));
-                    actor.parts.events.publish(app_id, || Event::JobChanged {
-                        job_id,
-                        deleted: false,
-                    });
-                }
-                Ok(false) => {} // it was changed meanwhile
-                Err(error) => tracing::warn!(%job_id, %error, "a job was not switched off"),
-            }
-        }));
+        if next.is_none() && job.schedule.kind != TimeExpressionType::FixedDelay {
+            self.outbox.ended.push(job);
+        }
     }
 
     /// A loop goes on when its run ends; without a run it would never.
@@ -249,67 +196,37 @@ impl Scheduler {
         }
     }
 
-    fn pass_over(&mut self, job_id: JobId) -> Option<(u64, WriteOp)> {
-        let pending = self.pending.get_mut(&job_id)?;
-        if pending.instances.is_empty() {
+    /// One of the occurrences exists already: finds out which, one after the other, and goes on
+    /// behind it.
+    fn pass_over(&mut self, job_id: JobId) {
+        let Some(pending) = self.pending.get_mut(&job_id) else {
+            return;
+        };
+        match pending.instances.len() {
             // Nothing was to be inserted, so nothing can be there already.
-            self.pending.remove(&job_id);
-            return None;
+            0 => {
+                self.pending.remove(&job_id);
+                return;
+            }
+            1 => {
+                tracing::warn!(%job_id, nominal = %pending.from, "an occurrence exists already");
+                pending.instances.clear();
+            }
+            _ => {
+                pending.next = pending.instances.get(1).and_then(nominal_of);
+                pending.instances.truncate(1);
+            }
         }
-        tracing::warn!(%job_id, nominal = %pending.from, "an occurrence exists already");
-        pending.instances.clear();
-        Some((token(job_id), write_of(pending)))
+        let write = (token(job_id), write_of(pending));
+        self.outbox.writes.push(write);
     }
 
-    fn try_again(&mut self, job_id: JobId, now: UnixMillis, reason: &str) {
+    pub(super) fn try_again(&mut self, job_id: JobId, now: UnixMillis, reason: &str) {
         tracing::warn!(%job_id, reason, "occurrences could not be stored");
         if let Some(pending) = self.pending.remove(&job_id) {
             self.index.set(job_id, Some(pending.from));
         }
         self.not_before = now.after(STORE_PAUSE);
-    }
-
-    /// The job was changed: go on with what the store holds.
-    fn reload(&mut self, job_id: JobId, ctx: &mut Context<Self>) {
-        let store = self.parts.store.clone();
-        let work = async move { store.job(job_id).await };
-        ctx.spawn(work.into_actor(self).map(move |found, actor, _ctx| {
-            let now = actor.now();
-            match found {
-                Ok(job) => {
-                    actor.pending.remove(&job_id);
-                    actor.follow(Arc::new(job));
-                }
-                Err(store::Error::NotFound { .. }) => {
-                    actor.pending.remove(&job_id);
-                    actor.parts.jobs.remove(job_id);
-                }
-                Err(error) => actor.try_again(job_id, now, &error.to_string()),
-            }
-            actor.set_deadline();
-        }));
-    }
-
-    /// The store holds `next` as the job's next time.
-    fn follow_time(&mut self, job_id: JobId, next: Option<UnixMillis>) {
-        self.index.set(job_id, next);
-        if next.is_some() {
-            self.loops.remove(&job_id);
-        } else {
-            self.loops.insert(job_id);
-        }
-    }
-
-    /// Goes on with a job as it is stored.
-    pub(super) fn follow(&mut self, job: Arc<JobDefinition>) {
-        let is_on = job.status == SwitchableStatus::Enable;
-        self.follow_time(job.id, job.next_trigger_at.filter(|_| is_on));
-        if job.status == SwitchableStatus::Deleted {
-            self.parts.jobs.remove(job.id);
-            self.loops.remove(&job.id);
-        } else {
-            self.parts.jobs.put(&job);
-        }
     }
 }
 
@@ -322,6 +239,13 @@ fn write_of(pending: &Pending) -> WriteOp {
         next: pending.next,
         instances: pending.instances.clone(),
     }))
+}
+
+fn nominal_of(instance: &Instance) -> Option<UnixMillis> {
+    match instance.trigger {
+        Trigger::Schedule { nominal } => Some(nominal),
+        Trigger::Api | Trigger::Workflow { .. } => None,
+    }
 }
 
 fn token(job_id: JobId) -> u64 {

@@ -11,6 +11,8 @@
 mod life;
 mod lives;
 mod message;
+#[cfg(feature = "simulation")]
+pub(crate) mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -99,9 +101,7 @@ impl Handler<Mail<SessionOpened>> for WorkerRegistry {
 
     fn handle(&mut self, mail: Mail<SessionOpened>, _ctx: &mut Self::Context) {
         let (opened, _ticket) = mail.open();
-        tracing::info!(app_id = %opened.app_id, worker = %opened.node, worker_addr = opened.address, "a worker connected");
-        let effects = self.lives.open(opened, self.now());
-        self.perform(effects);
+        self.opened(opened);
     }
 }
 
@@ -110,9 +110,7 @@ impl Handler<Mail<SessionClosed>> for WorkerRegistry {
 
     fn handle(&mut self, mail: Mail<SessionClosed>, _ctx: &mut Self::Context) {
         let (closed, _ticket) = mail.open();
-        tracing::info!(app_id = %closed.app_id, worker = %closed.node, cause = closed.ending.words(), "a worker's connection ended");
-        let effects = self.lives.close(closed, self.now());
-        self.perform(effects);
+        self.closed(closed);
     }
 }
 
@@ -121,12 +119,7 @@ impl Handler<Mail<Heartbeat>> for WorkerRegistry {
 
     fn handle(&mut self, mail: Mail<Heartbeat>, _ctx: &mut Self::Context) {
         let (heartbeat, _ticket) = mail.open();
-        self.has_news = true; // its machine may fit a job now that it did not fit before
-        let workers = &self.parts.workers;
-        let known = workers.find(heartbeat.app_id, &heartbeat.node);
-        let assigned = known.map_or(0, |entry| entry.assigned());
-        let effects = self.lives.heartbeat(heartbeat, assigned, self.now());
-        self.perform(effects);
+        self.heartbeat(heartbeat);
     }
 }
 
@@ -170,6 +163,27 @@ impl WorkerRegistry {
             wall: self.parts.clock.now(),
             monotonic: self.parts.clock.monotonic(),
         }
+    }
+
+    fn opened(&mut self, opened: SessionOpened) {
+        tracing::info!(app_id = %opened.app_id, worker = %opened.node, worker_addr = opened.address, "a worker connected");
+        let effects = self.lives.open(opened, self.now());
+        self.perform(effects);
+    }
+
+    fn closed(&mut self, closed: SessionClosed) {
+        tracing::info!(app_id = %closed.app_id, worker = %closed.node, cause = closed.ending.words(), "a worker's connection ended");
+        let effects = self.lives.close(closed, self.now());
+        self.perform(effects);
+    }
+
+    fn heartbeat(&mut self, heartbeat: Heartbeat) {
+        self.has_news = true; // its machine may fit a job now that it did not fit before
+        let workers = &self.parts.workers;
+        let known = workers.find(heartbeat.app_id, &heartbeat.node);
+        let assigned = known.map_or(0, |entry| entry.assigned());
+        let effects = self.lives.heartbeat(heartbeat, assigned, self.now());
+        self.perform(effects);
     }
 
     fn tick(&mut self) {
@@ -247,6 +261,8 @@ impl WorkerRegistry {
         let shards = &self.parts.shards;
         finished.resize_with(shards.len(), Vec::new);
         let mut held_by_shard: Vec<Vec<_>> = shards.iter().map(|_| Vec::new()).collect();
+        let mut held: Vec<_> = held.into_iter().collect();
+        held.sort_unstable();
         for (id, attempt) in held {
             held_by_shard[shard_of(id, shards.len())].push((id, attempt, answer.held_slot()));
         }

@@ -166,6 +166,27 @@ impl Writer {
             .map_err(|_| Error::Unavailable("the writer has ended".to_owned()))
     }
 
+    /// Waits until all that was submitted before has its outcome.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the writer is closed.
+    pub(super) async fn settle(&self) -> Result<(), Error> {
+        // Empty submissions: their sink is let go of when the commit is reported that took what was
+        // before them, in each lane.
+        let (passed, all_passed) = oneshot::channel();
+        let barrier: Arc<dyn CommitSink> = Arc::new(Barrier { _passed: passed });
+        for lane in [Lane::Express, Lane::Bulk] {
+            let closed = |_| Error::Unavailable("the store is closed".to_owned());
+            self.queue
+                .push(lane, &barrier, Vec::new())
+                .map_err(closed)?;
+        }
+        drop(barrier);
+        // An error means that the barrier is gone: that is what is waited for.
+        all_passed.await.ok();
+        Ok(())
+    }
+
     /// The numbers now.
     pub fn reading(&self) -> WriterReading {
         self.stats.reading(&self.queue)
@@ -303,4 +324,12 @@ impl CommitSink for Collector {
             }
         }
     }
+}
+/// Tells by its end that the submissions it stands for have left the queue.
+struct Barrier {
+    _passed: oneshot::Sender<()>,
+}
+
+impl CommitSink for Barrier {
+    fn committed(&self, _results: Vec<(u64, WriteOutcome)>) {}
 }

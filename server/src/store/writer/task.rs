@@ -118,6 +118,9 @@ impl WriterTask {
     async fn commit(&self, mut batch: Batch) {
         let started = monotonic_now();
         let rows = batch.rows();
+        if rows == 0 {
+            return batch.report();
+        }
         self.committer.apply(&mut batch).await;
         self.stats
             .count(rows, monotonic_now().saturating_sub(started));

@@ -1,0 +1,154 @@
+use powerjob_common::id::NodeRef;
+use powerjob_common::time::ManualClock;
+
+use super::*;
+use crate::actor::instance_manager::letters::AdoptedRun;
+use crate::domain::fold;
+use crate::domain::instance::{Instance, TrackerRef, Trigger};
+use crate::domain::job::JobDefinition;
+use crate::domain::worker_filter::tests::{job, worker};
+use crate::live::RunningCounts;
+use crate::store::write::WriteOutcome;
+
+const NOW: UnixMillis = UnixMillis(10_000);
+
+/// Shards of a server that owns the application, with the counter that they share.
+fn shards(count: usize) -> (Vec<Shard>, RunningCounts) {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let ownership = Ownership::new(clock.clone());
+    ownership.extend(Duration::from_secs(100));
+    ownership.enter(AppId(1), 1);
+    let workers = WorkerTable::default();
+    workers.put(Arc::new(worker("w1")), None); // nothing can be sent to it
+    let running = RunningCounts::default();
+    let around = Surroundings {
+        clock,
+        jobs: JobTable::default(),
+        workers: workers.clone(),
+        ownership,
+        events: EventHub::default(),
+        stats: RunStats::default(),
+        traces: TraceSink::default(),
+        return_grace: Duration::from_secs(10),
+    };
+    let shard = |place| {
+        let placement = Placement::new(workers.clone(), running.clone(), 1);
+        let ids = InstanceIdGenerator::new(0, 1);
+        Shard::new(place, count, around.clone(), placement, ids)
+    };
+    ((0..count).map(shard).collect(), running.clone())
+}
+
+fn single_job() -> Arc<JobDefinition> {
+    Arc::new(JobDefinition {
+        max_instances: 1,
+        ..job()
+    })
+}
+
+fn instance(id: i64, is_out: bool) -> Instance {
+    let node = NodeRef {
+        node_id: "w1".to_owned(),
+        incarnation: 1,
+    };
+    let tracker = TrackerRef {
+        node,
+        address: "w1:1".to_owned(),
+    };
+    let mut state = fold::waiting(NOW);
+    if is_out {
+        state = fold::claim(&state, tracker, NOW);
+    }
+    Instance {
+        instance_id: InstanceId(id),
+        job_id: JobId(1),
+        app_id: AppId(1),
+        job_revision: 1,
+        trigger: Trigger::Api,
+        job_params: None,
+        instance_params: None,
+        chosen_worker: None,
+        created_at: NOW,
+        state,
+    }
+}
+
+/// The statuses that a shard wants to write.
+fn written(shard: &mut Shard) -> Vec<(InstanceId, InstanceStatus)> {
+    let writes = shard.outbox.writes.drain(..);
+    let update = |write| match write {
+        WriteOp::Update(update) => (update.instance_id, update.state.status),
+        other => panic!("{other:?}"),
+    };
+    writes.map(|(_, write)| update(write)).collect()
+}
+
+// Spec 01 section 11 case 35; found by the simulation: a shard that was quicker than another one
+// claimed a run while that other one had not heard of those that are out.
+#[test]
+fn runs_that_are_out_count_before_any_shard_has_heard_of_them() {
+    let (mut shards, running) = shards(2);
+    let job = single_job();
+    let loaded = |id, is_out| {
+        let instance = instance(id, is_out);
+        AdoptedRun::loaded(instance, job.clone(), 1, &running)
+    };
+    let (out, waiting) = (loaded(1, true), loaded(2, false));
+    shards[0].adopt(vec![waiting], NOW);
+    let failed = (InstanceId(2), InstanceStatus::Failed);
+    assert_eq!(written(&mut shards[0]), [failed], "too many instances");
+    shards[1].adopt(vec![out], NOW);
+    assert_eq!(running.get(JobId(1)), 1);
+    let again = AdoptedRun::loaded(instance(1, true), job, 1, &running);
+    shards[1].adopt(vec![again], NOW);
+    assert_eq!(running.get(JobId(1)), 1, "it counts once");
+}
+
+// Found by the simulation: the next run was claimed when the end of the former one was decided, and
+// both were out when that end was not stored.
+#[test]
+fn an_ended_run_counts_until_its_end_is_stored() {
+    let (mut shards, running) = shards(1);
+    let shard = &mut shards[0];
+    let run = AdoptedRun::loaded(instance(1, true), single_job(), 1, &running);
+    shard.adopt(vec![run], NOW);
+    let stop = |shard: &mut Shard| {
+        let (reply, _answer) = Reply::channel();
+        shard.happen(InstanceId(1), Event::Stop(reply), NOW);
+        let stopped = (InstanceId(1), InstanceStatus::Stopped);
+        assert_eq!(written(shard), [stopped]);
+        assert_eq!(running.get(JobId(1)), 1);
+    };
+    stop(shard);
+    let failed = WriteOutcome::Failed("no space".to_owned());
+    shard.committed(vec![(1, failed)], NOW);
+    assert_eq!(running.get(JobId(1)), 1, "it is out after all");
+    stop(shard);
+    shard.committed(vec![(1, WriteOutcome::Applied)], NOW);
+    assert_eq!(running.get(JobId(1)), 0);
+}
+
+// Found by the simulation: a claimed run whose stop was not stored was taken for sent.
+#[test]
+fn a_run_that_was_not_sent_is_sent_when_its_stop_is_not_stored() {
+    let (mut shards, _) = shards(1);
+    let shard = &mut shards[0];
+    let run = AdoptedRun {
+        instance: Box::new(instance(1, false)),
+        job: single_job(),
+        epoch: 1,
+        is_counted: false,
+    };
+    shard.adopt(vec![run], NOW);
+    let claimed = (InstanceId(1), InstanceStatus::WaitingWorkerReceive);
+    assert_eq!(written(shard), [claimed]);
+    let (reply, _answer) = Reply::channel();
+    shard.happen(InstanceId(1), Event::Stop(reply), NOW);
+    shard.committed(vec![(1, WriteOutcome::Applied)], UnixMillis(NOW.0 - 20));
+    let stopped = (InstanceId(1), InstanceStatus::Stopped);
+    assert_eq!(written(shard), [stopped]);
+    let failed = WriteOutcome::Failed("no space".to_owned());
+    shard.committed(vec![(1, failed)], NOW);
+    assert_eq!(shard.runs[&InstanceId(1)].sends, 1);
+    assert_eq!(shard.unconfirmed.len(), 1, "it is looked after");
+}

@@ -1,0 +1,112 @@
+//! What a saved job means for its schedule.
+
+use std::sync::Arc;
+
+use powerjob_common::reason::ReasonCode;
+use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
+use powerjob_common::time::UnixMillis;
+use powerjob_common::time_expression::{InvalidExpression, Schedule};
+
+use super::SaveError;
+use super::planner::Planner;
+use crate::domain::job::{JobDefinition, JobDraft, ScheduleSpec};
+use crate::domain::trigger::{first_trigger, resume};
+
+/// Reads a schedule; its own zone wins over the server's.
+pub(crate) fn parse(
+    spec: &ScheduleSpec,
+    server_zone: chrono_tz::Tz,
+) -> Result<Schedule, InvalidExpression> {
+    let zone = match &spec.zone {
+        None => server_zone,
+        Some(name) => name
+            .parse()
+            .map_err(|_| InvalidExpression::new("zone", ReasonCode::UnknownZone))?,
+    };
+    Schedule::parse(spec.kind, &spec.expression, zone)
+}
+
+/// The first time of a job that is switched on at `now`.
+pub(crate) fn first_of(
+    spec: &ScheduleSpec,
+    zone: chrono_tz::Tz,
+    now: UnixMillis,
+) -> Option<UnixMillis> {
+    let schedule = parse(spec, zone).ok()?;
+    first_trigger(&schedule, &spec.lifecycle, now)
+}
+
+impl Planner {
+    /// The job that a draft describes, with its next time.
+    pub(crate) fn job_of_draft(&mut self, draft: JobDraft) -> Result<JobDefinition, SaveError> {
+        if self.parts.ownership.epoch(draft.app_id).is_none() {
+            return Err(SaveError::NotOwner);
+        }
+        let now = self.now();
+        let schedule = parse(&draft.schedule, self.parts.zone).map_err(invalid)?;
+        let lifecycle = draft.schedule.lifecycle;
+        lifecycle.validate(now).map_err(invalid)?;
+        let job = draft.into_definition(None, now);
+        let next_trigger_at = self.next_of_saved(&job, &schedule, now);
+        let is_calendar = matches!(
+            job.schedule.kind,
+            TimeExpressionType::Cron
+                | TimeExpressionType::DailyTimeInterval
+                | TimeExpressionType::Once
+        );
+        let is_on = job.status == SwitchableStatus::Enable;
+        if is_calendar && is_on && next_trigger_at.is_none() {
+            return Err(SaveError::Invalid {
+                field: "schedule.expression".to_owned(),
+                reason: ReasonCode::NoTriggerLeft.into(),
+            });
+        }
+        Ok(JobDefinition {
+            next_trigger_at,
+            ..job
+        })
+    }
+
+    /// The next time of a job that is saved at `now`; one that is new has the id 0.
+    pub(crate) fn next_of_saved(
+        &self,
+        job: &JobDefinition,
+        schedule: &Schedule,
+        now: UnixMillis,
+    ) -> Option<UnixMillis> {
+        let lifecycle = &job.schedule.lifecycle;
+        let known = self.parts.jobs.get(job.id);
+        let goes_on = known.is_some_and(|known| {
+            known.status == SwitchableStatus::Enable && known.schedule == job.schedule
+        });
+        if job.status != SwitchableStatus::Enable {
+            None
+        } else if goes_on {
+            resume(schedule, lifecycle, self.known_next(job.id), now)
+        } else {
+            first_trigger(schedule, lifecycle, now)
+        }
+    }
+
+    /// A job is saved; `was_called_off`: an occurrence of it was.
+    pub(crate) fn saved(&mut self, job: &Arc<JobDefinition>, was_called_off: bool) {
+        self.follow(job.clone());
+        self.keep_loop_going(job, was_called_off);
+    }
+
+    /// A fixed delay goes on when its run ends; if that run was called off, it goes on now.
+    fn keep_loop_going(&mut self, job: &JobDefinition, was_called_off: bool) {
+        let is_loop = job.schedule.kind == TimeExpressionType::FixedDelay
+            && job.status == SwitchableStatus::Enable;
+        if is_loop && was_called_off && self.index.get(job.id).is_none() {
+            self.index.set(job.id, Some(self.now()));
+        }
+    }
+}
+
+fn invalid(error: InvalidExpression) -> SaveError {
+    SaveError::Invalid {
+        field: format!("schedule.{}", error.field),
+        reason: error.reason,
+    }
+}
