@@ -93,6 +93,10 @@ faults: test-tools test-programs ## all tests that kill, cut and disturb, the lo
 			--include-ignored --test-threads $(AT_ONCE) $(ARGS); \
 	done
 
+.PHONY: sim
+sim: ## simulate servers, workers and their troubles by seed (ARGS="--seeds 100000 --from 0" or "--seed 42")
+	$(CARGO) run -q --release --locked -p powerjob-simulation --bin sim -- $(ARGS)
+
 .PHONY: fmt
 fmt: ## format the code
 	$(CARGO) fmt --all
