@@ -11,7 +11,7 @@ use super::run::{Event, Run};
 use super::shard::Shard;
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold::{self, Change};
-use crate::domain::overlap::{Crowd, Crowded, OutOfMax, on_crowd};
+use crate::domain::overlap::{Crowd, Crowded, OutOfMax, on_crowd, run_limit};
 use crate::domain::policy::Overlap;
 
 impl Shard {
@@ -107,9 +107,11 @@ impl Shard {
             .filter(|other| **other != id)
             .filter_map(|other| self.runs.get(other))
             .collect();
-        let oldest = others
-            .iter()
-            .filter(|other| other.is_out())
+        // A place whose run has been told to end is free as soon as that is stored.
+        let out = others.iter().filter(|other| other.is_out());
+        let is_full = out.clone().count() >= run_limit(&run.job) as usize;
+        let oldest = out
+            .filter(|_| is_full)
             .min_by_key(|other| {
                 (
                     other.instance.state.dispatched_at,
