@@ -1,16 +1,16 @@
 //! What happened, held against the rules at once.
 //!
 //! The rules, as they are cited in messages; numbers in brackets are those of spec 01 section 11:
-//! * INV-1 [12, 14] one instance for each (job, nominal time), whatever crashes;
-//! * INV-2 [48] the end of an instance is recorded once;
-//! * INV-3 [49] a final state is left only by a retry by hand;
-//! * INV-4 [52] no attempt is started twice, on whatever worker;
-//! * INV-5 [11] nothing is written for an application under another epoch than the present one;
-//! * INV-6 [47] no more attempts than the job allows;
-//! * INV-7 [35] no more runs of a job are out than may be;
+//! * INV-1 (12, 14) one instance for each (job, nominal time), whatever crashes;
+//! * INV-2 (48) the end of an instance is recorded once;
+//! * INV-3 (49) a final state is left only by a retry by hand;
+//! * INV-4 (52) no attempt is started twice, on whatever worker;
+//! * INV-5 (11) nothing is written for an application under another epoch than the present one;
+//! * INV-6 (47) no more attempts than the job allows;
+//! * INV-7 (35) no more runs of a job are out than may be;
 //! * INV-8 attempts grow by one;
 //! * INV-9 what was acknowledged exists and ends;
-//! * INV-10 [14] no nominal time is lost, but for the misfire policy and edits;
+//! * INV-10 (14) no nominal time is lost, but for the misfire policy and edits;
 //! * INV-11 after the faults everything is on time again;
 //! * INV-12 the result that is recorded is one that a worker (or the server, for a stated cause) gave.
 //! * INV-13 what a worker has spooled reaches the server, through its restart, too;
