@@ -36,7 +36,7 @@ use crate::store::{OnDurable, Spool, SpoolOpening};
 /// Places in the queues; see `rpc::inbox::REQUEST_PLACES` for what requests may take of them.
 const TRACKER_PLACES: usize = 65_536;
 const SMALL_QUEUE: usize = 256;
-/// Ends that may wait for the server before new runs are refused.
+/// Ends that may wait for the server before new runs are refused, unless the worker takes more runs.
 const UNACKNOWLEDGED: usize = 65_536;
 /// Time for results and log lines at the end of a worker.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -256,7 +256,7 @@ impl Plan {
             spool: owed.spool,
             limits: Limits {
                 held: self.capacity(),
-                unacknowledged: UNACKNOWLEDGED,
+                unacknowledged: self.capacity().max(UNACKNOWLEDGED),
             },
             load,
             is_overloaded: self.is_overloaded.clone(),

@@ -126,6 +126,7 @@ pub(super) fn start(ground: Ground) -> Actors {
         stats: stats.clone(),
         traces: ground.traces.clone(),
         return_grace: ground.config.worker_return_grace,
+        backlog: ground.store.writer().backlog().clone(),
     };
     let running = RunningCounts::default();
     for (place, slot) in managers.iter().enumerate() {

@@ -351,45 +351,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::worker_filter::tests::job;
 
     fn plain() -> JobDefinition {
         JobDefinition {
-            id: JobId(7),
             app_id: AppId(3),
             revision: 2,
             name: "nightly-report-0001".to_owned(),
-            description: String::new(),
             schedule: ScheduleSpec {
                 kind: TimeExpressionType::Cron,
                 expression: "0 0 3 * * ?".to_owned(),
                 zone: None,
-                lifecycle: Lifecycle::default(),
+                lifecycle: Lifecycle::ALWAYS,
             },
-            policy: SchedulePolicy::default(),
-            execute_type: ExecuteType::Standalone,
-            processor_type: ProcessorType::BuiltIn,
-            processor: "report".to_owned(),
             params: r#"{"region":"north"}"#.to_owned(),
-            status: SwitchableStatus::Enable,
-            max_instances: 0,
-            concurrency: 5,
-            time_limit_ms: 0,
-            instance_retries: 1,
-            retry: RetryPolicy::default(),
-            task_retries: 1,
-            dispatch_strategy: DispatchStrategy::HealthFirst,
-            dispatch_config: String::new(),
-            designated_workers: String::new(),
-            max_workers: 0,
-            min_cpu_cores: 0.0,
-            min_memory_gib: 0.0,
-            min_disk_gib: 0.0,
-            log_level: LogLevel::Info,
-            tag: String::new(),
-            no_worker_grace_ms: 60_000,
             next_trigger_at: Some(UnixMillis(1_795_234_894_795)),
             created_at: UnixMillis(1_795_234_894_795),
             modified_at: UnixMillis(1_795_234_894_795),
+            ..job()
         }
     }
 

@@ -36,7 +36,7 @@ use crate::store::Error;
 use crate::store::assignment::{Holder, LeaseRow};
 use crate::store::job::{JobSave, JobSwitch};
 use crate::store::lease::{Assignment, LeaseWatch, Renewal};
-use crate::store::write::WriteOp;
+use crate::store::write::{Lane, WriteOp};
 
 /// Server ids for the instances that the scheduler makes.
 const SCHEDULER_IDS: u16 = 16;
@@ -97,8 +97,8 @@ pub(super) enum Asking {
 /// What a server wants of its surroundings.
 #[derive(Debug)]
 pub enum Effect {
-    /// Writes for the group-committing writer; express ones overtake others.
-    Write(Sink, bool, Vec<(u64, WriteOp)>),
+    /// Writes for the group-committing writer.
+    Write(Sink, Lane, Vec<(u64, WriteOp)>),
     /// A question to the store.
     Ask(Asker, StoreCall),
     /// A frame for a worker.
@@ -155,6 +155,7 @@ impl ServerNode {
             stats: Default::default(),
             traces: Default::default(),
             return_grace: config.worker_return_grace,
+            backlog: Default::default(),
         };
         let (first, count) = config.server_ids;
         let shard = |place| {

@@ -14,7 +14,7 @@ use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, ChangeError, ForgetR
 use crate::actor::scheduler::simulation::Outbox;
 use crate::store::Error;
 use crate::store::job::JobSaved;
-use crate::store::write::{WriteOp, WriteOutcome};
+use crate::store::write::{Lane, WriteOp, WriteOutcome};
 
 impl ServerNode {
     /// Handles the letters of a mailbox, at most so many, and ends the turn.
@@ -52,27 +52,23 @@ impl ServerNode {
             self.shards[place].handle(letter, now);
         }
         let ShardNeeds {
-            writes,
-            later_writes,
-            dispatches,
-            stops,
-            ended,
-            reloads,
+            mut outbox,
             questions,
         } = self.shards[place].end_turn(now);
-        self.write(Sink::Instances(place), true, writes);
-        self.write(Sink::Instances(place), false, later_writes);
+        for (lane, writes) in outbox.take_writes() {
+            self.write(Sink::Instances(place), lane, writes);
+        }
+        let (stops, runs) = (outbox.stops, outbox.dispatches);
         let letters = [
             (!stops.is_empty()).then(|| DispatcherLetter::Stop(StopRuns { stops })),
-            (!dispatches.is_empty())
-                .then(|| DispatcherLetter::Dispatch(DispatchRuns { runs: dispatches })),
+            (!runs.is_empty()).then(|| DispatcherLetter::Dispatch(DispatchRuns { runs })),
         ];
         let letters = letters.into_iter().flatten();
         self.post.open().dispatcher.extend(letters);
-        for ended in ended {
+        for ended in outbox.ended {
             self.post.scheduler(SchedulerLetter::Ended(ended));
         }
-        for id in reloads {
+        for id in outbox.reloads {
             self.ask(Asking::Reload(place, id), StoreCall::Instance(id));
         }
         for (question, id, wants_job) in questions {
@@ -123,7 +119,7 @@ impl ServerNode {
             reloads,
         } = std::mem::take(&mut self.planner.outbox);
         self.adopt(adopted);
-        self.write(Sink::Scheduler, false, writes);
+        self.write(Sink::Scheduler, Lane::Bulk, writes);
         for job in ended {
             let call = StoreCall::EndSchedule(job.id, job.revision);
             self.ask(Asking::EndSchedule(job), call);
@@ -165,9 +161,9 @@ impl ServerNode {
         }
     }
 
-    fn write(&mut self, sink: Sink, is_express: bool, items: Vec<(u64, WriteOp)>) {
+    fn write(&mut self, sink: Sink, lane: Lane, items: Vec<(u64, WriteOp)>) {
         if !items.is_empty() {
-            self.effects.push(Effect::Write(sink, is_express, items));
+            self.effects.push(Effect::Write(sink, lane, items));
         }
     }
 

@@ -1,7 +1,6 @@
 //! Runs as figures: what statistics are made of.
 
 use powerjob_common::id::{AppId, JobId};
-use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 use sea_orm::QueryResult;
 
@@ -34,11 +33,7 @@ fn read(row: &QueryResult) -> Result<RunFigures, Error> {
     let mut columns = Columns::of(row);
     Ok(RunFigures {
         job_id: JobId(columns.number()?),
-        status: columns.code(
-            InstanceStatus::from_code,
-            InstanceStatus::WaitingDispatch,
-            "an instance's status",
-        )?,
+        status: columns.instance_status()?,
         attempt: columns.count()?,
         expected_at: columns.instant()?.unwrap_or_default(),
         nominal_at: columns.instant()?,

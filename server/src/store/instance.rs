@@ -299,11 +299,7 @@ fn read_trigger(columns: &mut Columns<'_>) -> Result<Trigger, Error> {
 
 fn read_state(columns: &mut Columns<'_>) -> Result<InstanceState, Error> {
     Ok(InstanceState {
-        status: columns.code(
-            InstanceStatus::from_code,
-            InstanceStatus::WaitingDispatch,
-            "an instance's status",
-        )?,
+        status: columns.instance_status()?,
         attempt: columns.count()?,
         running_times: columns.count()?,
         unconfirmed_claims: columns.count()?,
@@ -340,11 +336,7 @@ fn read_run(row: &QueryResult) -> Result<RecentRun, Error> {
     let mut columns = Columns::of(row);
     Ok(RecentRun {
         instance_id: InstanceId(columns.number()?),
-        status: columns.code(
-            InstanceStatus::from_code,
-            InstanceStatus::WaitingDispatch,
-            "an instance's status",
-        )?,
+        status: columns.instance_status()?,
         expected_at: columns.instant()?.unwrap_or_default(),
         started_at: columns.instant()?,
         finished_at: columns.instant()?,

@@ -7,7 +7,6 @@
 use std::collections::HashSet;
 
 use powerjob_common::id::{AppId, InstanceId, JobId};
-use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 
 use super::dialect::id_list;
@@ -209,11 +208,7 @@ fn row_limit(limit: usize) -> i64 {
 fn read_age(columns: &mut Columns<'_>) -> Result<InstanceAge, Error> {
     let row = columns.number()?;
     let instance_id = InstanceId(columns.number()?);
-    let status = columns.code(
-        InstanceStatus::from_code,
-        InstanceStatus::WaitingDispatch,
-        "an instance's status",
-    )?;
+    let status = columns.instance_status()?;
     let created_at = columns.instant()?;
     Ok(InstanceAge {
         row,

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::Stream;
+use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 use sea_orm::sqlx::{Column, Postgres, Row, Type};
 use sea_orm::{
@@ -241,6 +242,15 @@ impl<'a> Columns<'a> {
         Ok(date
             .ok()
             .map(|date| UnixMillis(date.and_utc().timestamp_millis())))
+    }
+
+    /// The status of an instance; NULL reads as waiting.
+    pub(super) fn instance_status(&mut self) -> Result<InstanceStatus, Error> {
+        self.code(
+            InstanceStatus::from_code,
+            InstanceStatus::WaitingDispatch,
+            "an instance's status",
+        )
     }
 
     /// A code of an enumeration; NULL reads as `default`.

@@ -1,5 +1,8 @@
 //! What can be written on the hot path, and what became of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use powerjob_common::id::{AppId, InstanceId, JobId};
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
@@ -81,6 +84,40 @@ pub enum Lane {
     Express,
     /// Batches, cleaning, write-behind.
     Bulk,
+    /// Ends that workers reported: in a commit full of claims they have little room.
+    Ends,
+}
+
+impl Lane {
+    /// All of them, in the order in which they are looked at.
+    pub const ALL: [Self; 3] = [Self::Express, Self::Bulk, Self::Ends];
+}
+
+/// The rows that wait for the writer, as anybody may look at them at any time.
+#[derive(Debug, Clone, Default)]
+pub struct Backlog(Arc<AtomicUsize>);
+
+impl Backlog {
+    /// From so many on, what can wait should.
+    const BUSY_ROWS: usize = 1_000;
+
+    /// Rows that wait.
+    pub fn rows(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+
+    /// Whether so many wait that what nobody needs yet should not be added.
+    pub fn is_long(&self) -> bool {
+        self.rows() >= Self::BUSY_ROWS
+    }
+
+    pub(crate) fn grow(&self, rows: usize) {
+        self.0.fetch_add(rows, Relaxed);
+    }
+
+    pub(crate) fn shrink(&self, rows: usize) {
+        self.0.fetch_sub(rows, Relaxed);
+    }
 }
 
 /// Receives what became of submitted writes, once per commit.

@@ -297,9 +297,7 @@ impl World {
 
     fn effect(&mut self, number: usize, effect: Effect) {
         match effect {
-            Effect::Write(sink, is_express, items) => {
-                self.submit(number, sink, is_express, items);
-            }
+            Effect::Write(sink, lane, items) => self.submit(number, sink, lane, items),
             Effect::Ask(asker, call) => self.ask_store(number, asker, call),
             Effect::Send(connection, frame) => {
                 self.send_to_worker(connection, frame);

@@ -4,7 +4,7 @@ use powerjob_common::id::AppId;
 use powerjob_server::simulation::{Asker, Sink, StoreAnswer, StoreCall};
 use powerjob_server::store::Error;
 use powerjob_server::store::lease::Assignment;
-use powerjob_server::store::write::{WriteOp, WriteOutcome};
+use powerjob_server::store::write::{Lane, WriteOp, WriteOutcome};
 
 use crate::event::{Event, Node, ServerEvent};
 use crate::plant::Plant;
@@ -31,10 +31,10 @@ impl World {
         &mut self,
         number: usize,
         sink: Sink,
-        is_express: bool,
+        lane: Lane,
         items: Vec<(u64, WriteOp)>,
     ) {
-        if self.plant == Some(Plant::EarlyCommit) && is_express {
+        if self.plant == Some(Plant::EarlyCommit) && lane != Lane::Bulk {
             let applied = items
                 .iter()
                 .map(|(token, _)| (*token, WriteOutcome::Applied));
@@ -42,7 +42,7 @@ impl World {
             self.with(number, |node| node.committed(sink, applied));
         }
         let server = &mut self.servers[number];
-        if server.writer.submit(sink, is_express, items) {
+        if server.writer.submit(sink, lane, items) {
             let life = server.life;
             self.after(10, Event::Server(number, life, ServerEvent::Commit));
         }

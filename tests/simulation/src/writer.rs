@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use powerjob_server::simulation::Sink;
-use powerjob_server::store::write::{WriteOp, WriteOutcome};
+use powerjob_server::store::write::{Lane, WriteOp, WriteOutcome};
 
 use crate::database::Fence;
 use crate::time::Micros;
@@ -30,24 +30,20 @@ pub(crate) struct Batch {
 /// See the head of the file.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
-    express: VecDeque<(Sink, u64, WriteOp)>,
-    bulk: VecDeque<(Sink, u64, WriteOp)>,
+    /// By lane, in the order of [`Lane::ALL`].
+    lanes: [VecDeque<(Sink, u64, WriteOp)>; Lane::ALL.len()],
     is_busy: bool,
 }
 
 impl Writer {
     /// Puts writes in line; whether a commit is to begin.
-    pub(crate) fn submit(
-        &mut self,
-        sink: Sink,
-        is_express: bool,
-        items: Vec<(u64, WriteOp)>,
-    ) -> bool {
+    pub(crate) fn submit(&mut self, sink: Sink, lane: Lane, items: Vec<(u64, WriteOp)>) -> bool {
         let items = items.into_iter().map(|(token, op)| (sink, token, op));
-        if is_express {
-            self.express.extend(items);
-        } else {
-            self.bulk.extend(items);
+        for (known, waiting) in Lane::ALL.iter().zip(&mut self.lanes) {
+            if *known == lane {
+                waiting.extend(items);
+                break;
+            }
         }
         !self.is_busy
     }
@@ -65,7 +61,7 @@ impl Writer {
             outcomes: None,
             begun: now,
         };
-        for lane in [&mut self.express, &mut self.bulk] {
+        for lane in &mut self.lanes {
             let count = lane.len().min(LIMIT);
             for (sink, token, op) in lane.drain(..count) {
                 batch.tokens.push((sink, token));
@@ -82,6 +78,6 @@ impl Writer {
 
     /// Whether nothing waits and nothing is on its way.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.is_busy && self.express.is_empty() && self.bulk.is_empty()
+        !self.is_busy && self.lanes.iter().all(VecDeque::is_empty)
     }
 }

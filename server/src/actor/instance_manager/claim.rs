@@ -158,7 +158,7 @@ impl Shard {
                 Due::Claim => self.claim_due(id, now),
                 Due::Send => self.send_due(id, now),
                 Due::Grace => self.end_grace(id, now),
-                Due::Flush => self.flush(id),
+                Due::Flush => self.flush(id, now),
                 Due::Return => self.check_return(id, now),
                 Due::Serve => self.has_news = true,
             }
@@ -217,8 +217,8 @@ impl Shard {
         }
     }
 
-    /// Stores what a start report said, if nothing else has done so since.
-    fn flush(&mut self, id: InstanceId) {
+    /// Stores what a start report said, if nothing else has done so since and the store has time.
+    fn flush(&mut self, id: InstanceId, now: UnixMillis) {
         let Some(run) = self.runs.get_mut(&id) else {
             return;
         };
@@ -227,6 +227,9 @@ impl Shard {
         };
         if !run.is_dirty || run.writing.is_some() {
             return;
+        }
+        if self.around.backlog.is_long() {
+            return self.remind(now.after(WRITE_BEHIND), Due::Flush, id);
         }
         run.is_dirty = false;
         run.writing = Some(Writing {

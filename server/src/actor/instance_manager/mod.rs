@@ -153,8 +153,9 @@ impl InstanceManager {
         let now = self.now();
         self.shard.serve_queues(now);
         let mut outbox = std::mem::take(&mut self.shard.outbox);
-        self.write(Lane::Express, std::mem::take(&mut outbox.writes), now);
-        self.write(Lane::Bulk, std::mem::take(&mut outbox.later_writes), now);
+        for (lane, writes) in outbox.take_writes() {
+            self.write(lane, writes, now);
+        }
         for reply in self.settling.drain(..) {
             reply.send(());
         }

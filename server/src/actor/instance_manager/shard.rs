@@ -27,7 +27,7 @@ use crate::actor::instance_manager::letters::RunEnded;
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold::Change;
 use crate::live::{Event as LiveEvent, EventHub, JobTable, Ownership, RunStats, WorkerTable};
-use crate::store::write::{InstanceUpdate, WriteOp};
+use crate::store::write::{Backlog, InstanceUpdate, Lane, WriteOp};
 use crate::traces::TraceSink;
 
 /// What a shard needs to know of its surroundings.
@@ -42,22 +42,37 @@ pub(crate) struct Surroundings {
     pub(crate) traces: TraceSink,
     /// How long a worker may stay away before its runs are given up.
     pub(crate) return_grace: Duration,
+    /// What waits for the store.
+    pub(crate) backlog: Backlog,
 }
 
 /// What a letter leads to.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     /// Someone waits for these.
-    pub(super) writes: Vec<(u64, WriteOp)>,
+    pub(crate) writes: Vec<(u64, WriteOp)>,
+    /// Ends that workers reported.
+    pub(crate) ends: Vec<(u64, WriteOp)>,
     /// Nobody waits for these.
-    pub(super) later_writes: Vec<(u64, WriteOp)>,
-    pub(super) dispatches: Vec<Dispatch>,
-    pub(super) stops: Vec<Stop>,
-    pub(super) ended: Vec<RunEnded>,
+    pub(crate) later_writes: Vec<(u64, WriteOp)>,
+    pub(crate) dispatches: Vec<Dispatch>,
+    pub(crate) stops: Vec<Stop>,
+    pub(crate) ended: Vec<RunEnded>,
     /// Open instances that the store knows better.
-    pub(super) reloads: Vec<InstanceId>,
+    pub(crate) reloads: Vec<InstanceId>,
     /// Events about instances that are not open here.
     pub(super) strangers: Vec<(InstanceId, Event)>,
+}
+
+impl Outbox {
+    /// Takes the writes out, with the lane of each.
+    pub(crate) fn take_writes(&mut self) -> [(Lane, Vec<(u64, WriteOp)>); 3] {
+        [
+            (Lane::Express, std::mem::take(&mut self.writes)),
+            (Lane::Ends, std::mem::take(&mut self.ends)),
+            (Lane::Bulk, std::mem::take(&mut self.later_writes)),
+        ]
+    }
 }
 
 /// A deadline of an instance.
@@ -173,6 +188,12 @@ impl Shard {
             release_trigger_key: false,
             ended_attempt: change.ended,
         };
+        let is_reported = matches!(waiters.as_slice(), [Waiter::Report(_)]);
+        let writes = match run.instance.state.status.is_finished() && is_reported {
+            true => &mut self.outbox.ends,
+            false => &mut self.outbox.writes,
+        };
+        writes.push((token(id), WriteOp::Update(Box::new(update))));
         run.writing = Some(Writing {
             previous: Some(previous),
             start: None,
@@ -180,9 +201,6 @@ impl Shard {
             stop: None,
         });
         let is_out = run.is_out();
-        self.outbox
-            .writes
-            .push((token(id), WriteOp::Update(Box::new(update))));
         if !is_out {
             self.free_worker(id);
         }

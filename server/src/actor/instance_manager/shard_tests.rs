@@ -2,8 +2,9 @@ use powerjob_common::id::NodeRef;
 use powerjob_common::time::ManualClock;
 
 use super::*;
+use crate::actor::instance_manager::answer::AnswerSheet;
 use crate::actor::instance_manager::letters::AdoptedRun;
-use crate::domain::fold;
+use crate::domain::fold::{self, Report, ReportedStatus};
 use crate::domain::instance::{Instance, TrackerRef, Trigger};
 use crate::domain::job::JobDefinition;
 use crate::domain::worker_filter::tests::{job, worker};
@@ -30,6 +31,7 @@ fn shards(count: usize) -> (Vec<Shard>, RunningCounts) {
         stats: RunStats::default(),
         traces: TraceSink::default(),
         return_grace: Duration::from_secs(10),
+        backlog: Backlog::default(),
     };
     let shard = |place| {
         let placement = Placement::new(workers.clone(), running.clone(), 1);
@@ -151,4 +153,58 @@ fn a_run_that_was_not_sent_is_sent_when_its_stop_is_not_stored() {
     shard.committed(vec![(1, failed)], NOW);
     assert_eq!(shard.runs[&InstanceId(1)].sends, 1);
     assert_eq!(shard.unconfirmed.len(), 1, "it is looked after");
+}
+
+#[test]
+fn a_start_is_not_stored_while_much_waits_for_the_store() {
+    let (mut shards, running) = shards(1);
+    let shard = &mut shards[0];
+    let run = AdoptedRun::loaded(instance(1, true), single_job(), 1, &running);
+    shard.adopt(vec![run], NOW);
+    let started = Report {
+        attempt: 1,
+        status: ReportedStatus::Running,
+        result: String::new(),
+        received_at: Some(NOW),
+        started_at: Some(NOW),
+        finished_at: None,
+    };
+    let sheet = AnswerSheet::new(1, |_, _| {});
+    shard.take_reports(AppId(1), vec![(InstanceId(1), started, sheet.slot(0))], NOW);
+    shard.around.backlog.grow(1_000);
+    let mut now = NOW.after(Duration::from_secs(5));
+    shard.meet_deadlines(now);
+    assert_eq!(shard.outbox.later_writes.len(), 0);
+    shard.around.backlog.shrink(1);
+    now = now.after(Duration::from_secs(5));
+    shard.meet_deadlines(now);
+    assert_eq!(shard.outbox.later_writes.len(), 1);
+}
+
+#[test]
+fn reported_ends_and_wishes_of_people_go_different_ways_to_the_store() {
+    let (mut shards, running) = shards(1);
+    let shard = &mut shards[0];
+    let job = Arc::new(job());
+    for id in [1, 2] {
+        let run = AdoptedRun::loaded(instance(id, true), job.clone(), 1, &running);
+        shard.adopt(vec![run], NOW);
+    }
+    let ended = Report {
+        attempt: 1,
+        status: ReportedStatus::Succeed,
+        result: String::new(),
+        received_at: Some(NOW),
+        started_at: Some(NOW),
+        finished_at: Some(NOW),
+    };
+    let sheet = AnswerSheet::new(1, |_, _| {});
+    shard.take_reports(AppId(1), vec![(InstanceId(1), ended, sheet.slot(0))], NOW);
+    let (reply, _answer) = Reply::channel();
+    shard.happen(InstanceId(2), Event::Stop(reply), NOW);
+    let tokens = |(_, writes): &(Lane, Vec<(u64, WriteOp)>)| -> Vec<u64> {
+        writes.iter().map(|(token, _)| *token).collect()
+    };
+    let by_lane = shard.outbox.take_writes();
+    assert_eq!(by_lane.each_ref().map(tokens), [vec![2], vec![1], vec![]]);
 }

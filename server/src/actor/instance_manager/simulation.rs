@@ -7,8 +7,7 @@ use powerjob_common::instance_id::InstanceIdGenerator;
 use powerjob_common::time::UnixMillis;
 
 use super::letters::{
-    AdoptRuns, ApplyReports, ForgetRuns, ReconcileWorker, RunEnded, RunVerdicts, RunsUnanswered,
-    WorkerLost,
+    AdoptRuns, ApplyReports, ForgetRuns, ReconcileWorker, RunVerdicts, RunsUnanswered, WorkerLost,
 };
 use super::message::{
     CancelInstance, ChangeError, KillInstance, RetryInstance, StartRuns, StopInstance,
@@ -16,11 +15,10 @@ use super::message::{
 use super::placement::Placement;
 use super::run::Event;
 use super::shard::{Outbox, Shard, Surroundings};
-use crate::actor::dispatcher::{Dispatch, Stop};
 use crate::domain::instance::Instance;
 use crate::domain::job::JobDefinition;
 use crate::live::RunningCounts;
-use crate::store::write::{WriteOp, WriteOutcome};
+use crate::store::write::WriteOutcome;
 
 /// What an instance manager hears.
 #[derive(Debug)]
@@ -53,12 +51,8 @@ pub(crate) type Known = (Box<Instance>, Option<Box<JobDefinition>>);
 /// What a turn leads to.
 #[derive(Debug, Default)]
 pub(crate) struct ShardNeeds {
-    pub(crate) writes: Vec<(u64, WriteOp)>,
-    pub(crate) later_writes: Vec<(u64, WriteOp)>,
-    pub(crate) dispatches: Vec<Dispatch>,
-    pub(crate) stops: Vec<Stop>,
-    pub(crate) ended: Vec<RunEnded>,
-    pub(crate) reloads: Vec<InstanceId>,
+    /// Without strangers: these have become questions.
+    pub(crate) outbox: Outbox,
     /// Number of the question, instance, whether its job is wanted, too.
     pub(crate) questions: Vec<(u64, InstanceId, bool)>,
 }
@@ -128,17 +122,9 @@ impl ShardShell {
     /// Ends the turn, as the actor does after the letters that are there.
     pub(crate) fn end_turn(&mut self, now: UnixMillis) -> ShardNeeds {
         self.shard.serve_queues(now);
-        let Outbox {
-            writes,
-            later_writes,
-            dispatches,
-            stops,
-            ended,
-            reloads,
-            strangers,
-        } = std::mem::take(&mut self.shard.outbox);
+        let mut outbox = std::mem::take(&mut self.shard.outbox);
         let mut questions = Vec::new();
-        for (id, event) in strangers {
+        for (id, event) in std::mem::take(&mut outbox.strangers) {
             if let Some(event) = self.shard.meet_stranger(event) {
                 self.next_question += 1;
                 let wants_job = matches!(event, Event::Retry(_));
@@ -146,15 +132,7 @@ impl ShardShell {
                 self.asked.insert(self.next_question, event);
             }
         }
-        ShardNeeds {
-            writes,
-            later_writes,
-            dispatches,
-            stops,
-            ended,
-            reloads,
-            questions,
-        }
+        ShardNeeds { outbox, questions }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<UnixMillis> {

@@ -19,7 +19,7 @@ use crate::store::lease::{Assignment, ServerLease};
 use crate::store::write::{InstanceUpdate, Lane, TriggerWrite, WriteOp, WriteOutcome};
 use crate::store::{Error, Store};
 
-pub(super) fn waiting_state() -> InstanceState {
+pub(in crate::store) fn waiting_state() -> InstanceState {
     InstanceState {
         status: InstanceStatus::WaitingDispatch,
         attempt: 0,
@@ -37,7 +37,7 @@ pub(super) fn waiting_state() -> InstanceState {
 }
 
 /// A waiting instance of job 7 of application 1.
-pub(super) fn instance(id: i64) -> Instance {
+pub(in crate::store) fn instance(id: i64) -> Instance {
     Instance {
         instance_id: InstanceId(id),
         job_id: JobId(7),
@@ -88,12 +88,12 @@ pub(super) fn ended_state(status: InstanceStatus) -> InstanceState {
     }
 }
 
-pub(super) fn insert(instance: Instance) -> WriteOp {
+pub(in crate::store) fn insert(instance: Instance) -> WriteOp {
     WriteOp::Insert(Box::new(instance))
 }
 
 /// An update of an instance that is expected to wait.
-pub(super) fn update(id: i64, state: InstanceState) -> WriteOp {
+pub(in crate::store) fn update(id: i64, state: InstanceState) -> WriteOp {
     update_from(id, (InstanceStatus::WaitingDispatch, 0), state)
 }
 

@@ -7,7 +7,7 @@ mod account;
 mod adoption;
 mod app;
 mod assignment;
-mod build;
+pub(super) mod build;
 mod connections;
 mod instance;
 mod java_statements;

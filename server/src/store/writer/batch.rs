@@ -69,6 +69,12 @@ impl Batch {
         self.rows
     }
 
+    /// How many of the writes change an instance that exists.
+    pub(super) fn updates(&self) -> usize {
+        let is_update = |entry: &&Entry| matches!(entry.op, WriteOp::Update(_));
+        self.entries.iter().filter(is_update).count()
+    }
+
     /// The number of a sink in this batch.
     pub(super) fn sink(&mut self, sink: &Arc<dyn CommitSink>) -> usize {
         let known = self.sinks.iter().position(|other| Arc::ptr_eq(other, sink));

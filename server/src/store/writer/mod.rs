@@ -4,7 +4,7 @@
 //! 1. A sink hears of each of its writes exactly once, after the transaction ended.
 //! 2. There is no timer: when idle, a write is committed at once; what arrives meanwhile is the next
 //!    transaction.
-//! 3. Express writes overtake bulk ones; a commit has at most about 1,000 bulk rows.
+//! 3. Express writes overtake bulk ones and ends; a commit has at most about 1,000 bulk rows.
 //! 4. A failed transaction harms only the writes that caused it, and never ends the writer.
 
 mod batch;
@@ -38,7 +38,7 @@ use super::connect::Doubt;
 use super::dialect::Dialect;
 use super::fence::FenceCell;
 use super::sql::{Sql, over_open_connection};
-use super::write::{CommitSink, Lane, Overloaded, WriteOp, WriteOutcome, check};
+use super::write::{Backlog, CommitSink, Lane, Overloaded, WriteOp, WriteOutcome, check};
 use limits::Limits;
 use queue::Queue;
 pub use stats::WriterReading;
@@ -175,7 +175,7 @@ impl Writer {
         // before them, in each lane.
         let (passed, all_passed) = oneshot::channel();
         let barrier: Arc<dyn CommitSink> = Arc::new(Barrier { _passed: passed });
-        for lane in [Lane::Express, Lane::Bulk] {
+        for lane in Lane::ALL {
             let closed = |_| Error::Unavailable("the store is closed".to_owned());
             self.queue
                 .push(lane, &barrier, Vec::new())
@@ -185,6 +185,11 @@ impl Writer {
         // An error means that the barrier is gone: that is what is waited for.
         all_passed.await.ok();
         Ok(())
+    }
+
+    /// The rows that wait.
+    pub fn backlog(&self) -> &Backlog {
+        self.queue.backlog()
     }
 
     /// The numbers now.

@@ -1,11 +1,11 @@
-//! What waits for the writer: two lanes of submissions, and transactions of other parts.
+//! What waits for the writer: three lanes of submissions, and transactions of other parts.
 //!
 //! Invariants:
 //! 1. Never more than `capacity` rows wait, save for one submission into an empty queue.
 //! 2. Submissions of one lane leave in the order they came.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -14,12 +14,14 @@ use tokio::sync::Notify;
 
 use super::batch::{Batch, row_weight};
 use super::limits::Limits;
-use crate::store::write::{CommitSink, Lane, Overloaded, WriteOp};
+use crate::store::write::{Backlog, CommitSink, Lane, Overloaded, WriteOp};
 
 /// Bulk rows in one commit.
 const BULK_ROWS: usize = 1_000;
-/// Express rows in one commit: a bound for memory, far above what is ever waiting.
+/// Express rows in one commit: a bound for memory.
 const EXPRESS_ROWS: usize = 8_192;
+/// Ends in one commit, if claims leave no room for more.
+const LEAST_ENDS: usize = 1_000;
 
 /// Runs on the writing connection, between commits.
 pub(super) type ColdJob = Box<dyn FnOnce(DatabaseConnection) -> BoxFuture<'static, ()> + Send>;
@@ -44,15 +46,26 @@ pub(super) enum Work {
 struct Lanes {
     express: VecDeque<Group>,
     bulk: VecDeque<Group>,
+    ends: VecDeque<Group>,
     cold: VecDeque<ColdJob>,
     closed: bool,
     /// A cold job and a commit take turns.
     cold_was_last: bool,
 }
 
+impl Lanes {
+    fn of(&mut self, lane: Lane) -> &mut VecDeque<Group> {
+        match lane {
+            Lane::Express => &mut self.express,
+            Lane::Bulk => &mut self.bulk,
+            Lane::Ends => &mut self.ends,
+        }
+    }
+}
+
 pub(super) struct Queue {
     lanes: Mutex<Lanes>,
-    rows: AtomicUsize,
+    backlog: Backlog,
     refused: AtomicU64,
     capacity: usize,
     /// Whether an instance may be inserted and updated by the same commit.
@@ -71,7 +84,7 @@ impl Queue {
     pub(super) fn new(capacity: usize, follow_up: bool, limits: Limits) -> Self {
         Self {
             lanes: Mutex::default(),
-            rows: AtomicUsize::new(0),
+            backlog: Backlog::default(),
             refused: AtomicU64::new(0),
             capacity,
             follow_up,
@@ -82,7 +95,11 @@ impl Queue {
 
     /// Rows that wait.
     pub(super) fn rows(&self) -> usize {
-        self.rows.load(Relaxed)
+        self.backlog.rows()
+    }
+
+    pub(super) fn backlog(&self) -> &Backlog {
+        &self.backlog
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -107,15 +124,12 @@ impl Queue {
             self.refused.fetch_add(1, Relaxed);
             return Err(Overloaded { items });
         }
-        self.rows.fetch_add(weight, Relaxed);
+        self.backlog.grow(weight);
         let group = Group {
             sink: Arc::clone(sink),
             items: items.into_iter(),
         };
-        match lane {
-            Lane::Express => lanes.express.push_back(group),
-            Lane::Bulk => lanes.bulk.push_back(group),
-        }
+        lanes.of(lane).push_back(group);
         drop(lanes);
         self.arrived.notify_one();
         Ok(())
@@ -144,10 +158,13 @@ impl Queue {
         self.arrived.notified().await;
     }
 
-    /// Takes the next piece of work: express rows first, then bulk rows up to the cap.
+    /// Takes the next piece of work: express rows first, then bulk rows up to the cap, then ends.
+    ///
+    /// Runs that are due are claimed before others are recorded as ended. Ends do not stand back
+    /// behind new runs: work that comes in must not outpace the work that is done.
     pub(super) fn next(&self) -> Work {
         let mut lanes = self.lock();
-        let nothing_hot = lanes.express.is_empty() && lanes.bulk.is_empty();
+        let nothing_hot = Lane::ALL.iter().all(|lane| lanes.of(*lane).is_empty());
         if (nothing_hot || !lanes.cold_was_last)
             && let Some(job) = lanes.cold.pop_front()
         {
@@ -160,8 +177,11 @@ impl Queue {
         }
         let mut batch = Batch::new(self.follow_up, self.limits);
         fill(&mut batch, &mut lanes.express, EXPRESS_ROWS);
+        let claims = batch.updates();
         fill(&mut batch, &mut lanes.bulk, BULK_ROWS);
-        self.rows.fetch_sub(batch.rows(), Relaxed);
+        let left = EXPRESS_ROWS.saturating_sub(claims);
+        fill(&mut batch, &mut lanes.ends, left.max(LEAST_ENDS));
+        self.backlog.shrink(batch.rows());
         Work::Commit(batch)
     }
 
@@ -186,5 +206,71 @@ fn fill(batch: &mut Batch, lane: &mut VecDeque<Group>, limit: usize) {
             }
         }
         lane.pop_front();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::build::{insert, instance, update, waiting_state};
+    use crate::store::write::WriteOutcome;
+
+    struct Nobody;
+
+    impl CommitSink for Nobody {
+        fn committed(&self, _results: Vec<(u64, WriteOutcome)>) {}
+    }
+
+    fn queue() -> Queue {
+        Queue::new(100_000, false, Limits::new(None))
+    }
+
+    fn push(queue: &Queue, lane: Lane, ops: impl Iterator<Item = WriteOp>) {
+        let sink: Arc<dyn CommitSink> = Arc::new(Nobody);
+        let items = (0..).zip(ops).collect();
+        queue.push(lane, &sink, items).unwrap();
+    }
+
+    /// Rows of the next commit: claims (their ids are below a million), and others.
+    fn next(queue: &Queue) -> (usize, usize) {
+        let Work::Commit(batch) = queue.next() else {
+            panic!("nothing to commit");
+        };
+        let is_claim =
+            |op: &WriteOp| matches!(op, WriteOp::Update(it) if it.instance_id.0 < 1_000_000);
+        let claims = batch
+            .entries
+            .iter()
+            .filter(|entry| is_claim(&entry.op))
+            .count();
+        (claims, batch.rows() - claims)
+    }
+
+    fn updates(from: i64, count: i64) -> impl Iterator<Item = WriteOp> {
+        (from..from + count).map(|id| update(id, waiting_state()))
+    }
+
+    #[test]
+    fn ends_leave_most_of_a_commit_to_claims_but_are_not_forgotten() {
+        let queue = queue();
+        push(&queue, Lane::Ends, updates(1_000_000, 10_000));
+        push(&queue, Lane::Express, updates(1, 10_000));
+        assert_eq!(next(&queue), (8_192, 1_000));
+        assert_eq!(next(&queue), (1_808, 6_384));
+        assert_eq!(next(&queue), (0, 2_616));
+        assert!(matches!(queue.next(), Work::Idle));
+        assert_eq!(queue.rows(), 0);
+    }
+
+    #[test]
+    fn ends_do_not_stand_back_behind_new_runs() {
+        let queue = queue();
+        push(&queue, Lane::Ends, updates(1_000_000, 5_000));
+        push(
+            &queue,
+            Lane::Express,
+            (1..=5_000).map(|id| insert(instance(id))),
+        );
+        assert_eq!(next(&queue), (0, 10_000));
     }
 }
