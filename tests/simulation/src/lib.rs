@@ -7,6 +7,7 @@
 //! should is shown by planting bugs ([`plant`]).
 
 mod database;
+mod demand;
 mod event;
 mod faults;
 pub mod ledger;

@@ -1,6 +1,6 @@
 //! The judgement at the end, when all faults are over and everything had its time.
 
-use powerjob_common::id::JobId;
+use powerjob_common::id::{AppId, JobId};
 use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
 use powerjob_common::time::UnixMillis;
 use powerjob_common::time_expression::Schedule;
@@ -9,6 +9,7 @@ use powerjob_server::domain::instance::{Instance, Trigger};
 use powerjob_server::domain::job::JobDefinition;
 use powerjob_server::domain::trigger::{LATE_MS, Timetable, go_on_after};
 
+use crate::demand::places_needed;
 use crate::time::{Micros, START, ms};
 use crate::world::World;
 
@@ -16,6 +17,8 @@ use crate::world::World;
 const RECOVERY: Micros = ms(13_000);
 /// As late as a run may start then, in milliseconds, if nothing else holds it back.
 const LATENESS_MS: i64 = 2_000;
+/// The part of the workers' places that may be taken on average so that a run seldom waits for one.
+const BUSY_SHARE: f64 = 0.6;
 
 impl World {
     pub(crate) fn judge(&mut self) {
@@ -173,7 +176,12 @@ impl World {
         };
         let waits_for_others = powerjob_server::domain::overlap::run_limit(job) > 0;
         let is_crowded = self.scenario.jobs.iter().any(|job| job.params == "slow");
-        if is_late_run || was_early || waits_for_others || is_crowded {
+        if is_late_run
+            || was_early
+            || waits_for_others
+            || is_crowded
+            || self.is_overloaded(row.app_id)
+        {
             return;
         }
         // A retry by hand moves the time at which it should start.
@@ -185,5 +193,14 @@ impl World {
                 request.instance_id, request.job_id
             ));
         }
+    }
+
+    /// Whether the jobs of an application ask for so much that its workers never have room for all.
+    fn is_overloaded(&self, app_id: AppId) -> bool {
+        let jobs = self.database.jobs_of(app_id);
+        let needed: f64 = jobs.iter().map(places_needed).sum();
+        let workers = self.workers.iter();
+        let here = workers.filter(|worker| worker.app_id == app_id && worker.node.is_some());
+        needed > (here.count() * self.scenario.places) as f64 * BUSY_SHARE
     }
 }

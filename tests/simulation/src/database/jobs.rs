@@ -55,7 +55,7 @@ impl Database {
         })
     }
 
-    fn jobs_of(&self, app_id: AppId) -> Vec<JobDefinition> {
+    pub(crate) fn jobs_of(&self, app_id: AppId) -> Vec<JobDefinition> {
         let of_app =
             |job: &&JobDefinition| job.app_id == app_id && job.status != SwitchableStatus::Deleted;
         self.jobs.values().filter(of_app).cloned().collect()
