@@ -51,7 +51,8 @@ test-browser: ## a person's walk through the console in a real browser (after te
 		POWERJOB_BIN=$(TARGET)/debug/powerjob npm test; \
 	else echo "note: no Chromium, so the browser tests did not run" >&2; fi
 
-# Browser tests drive a real browser, store and fault tests real databases; without one they say so.
+# Browser tests drive a real browser, store and fault tests real databases, tests of the compatibility
+# official Java artefacts; without one they say so.
 # PostgreSQL's package would start a server of its own: the tests start theirs.
 .PHONY: test-tools
 test-tools:
@@ -60,6 +61,8 @@ test-tools:
 	command -v postgres >/dev/null 2>&1 || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql); \
 	PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null 2>&1 || missing+=(mariadb-server-core); \
 	compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(faketime); \
+	command -v javac >/dev/null 2>&1 || missing+=(default-jdk-headless); \
+	command -v mvn >/dev/null 2>&1 || missing+=(maven); \
 	if [ "$${#missing[@]}" = 0 ]; then exit 0; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 		export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; \

@@ -54,12 +54,33 @@ pub struct NodeRef {
     /// Stable name of the node, 1 to 128 characters.
     pub node_id: String,
     /// Number of this life: milliseconds of its start since 1970, made unique by the node itself.
+    ///
+    /// 0 = the process does not say which life it is in: a worker of the reference, whose name is its
+    /// address.
     pub incarnation: u64,
+}
+
+impl NodeRef {
+    /// A process that does not say which life it is in, by its address.
+    pub fn without_lives(address: &str) -> Self {
+        Self {
+            node_id: address.to_owned(),
+            incarnation: 0,
+        }
+    }
+
+    /// Whether its lives can be told apart.
+    pub const fn has_lives(&self) -> bool {
+        self.incarnation != 0
+    }
 }
 
 impl std::fmt::Display for NodeRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}#{}", self.node_id, self.incarnation)
+        match self.has_lives() {
+            true => write!(f, "{}#{}", self.node_id, self.incarnation),
+            false => f.write_str(&self.node_id),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod actors;
 mod address;
 mod error;
 mod http;
+mod http_workers;
 mod shutdown;
 mod start;
 
@@ -22,6 +23,7 @@ use crate::actor::instance_manager::InstancePorts;
 use crate::actor::scheduler::{SaveJob, SwitchJob};
 use crate::actor::worker_registry::ApplyWorkerOrders;
 use crate::config::{ServerConfig, Setting};
+use crate::domain::address_rules::AddressRules;
 use crate::live::{CleaningCounts, Cluster, EventHub, JobTable, Ownership, RunStats, WorkerTable};
 use crate::log_store::LogStore;
 use crate::service::accounts::GeneratedPassword;
@@ -99,6 +101,10 @@ pub struct ServerFacts {
     pub settings: Vec<Setting>,
     /// Address for requests, also those of other servers, `host:port`; `None` without HTTP.
     pub http_address: Option<String>,
+    /// Address for workers of the reference, `host:port`; `None` without HTTP.
+    pub http_worker_address: Option<String>,
+    /// Which of these are let in.
+    pub worker_rules: Arc<AddressRules>,
 }
 
 /// What is known when the server takes requests.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use powerjob_common::secret::Secret;
 
+use crate::domain::address_rules::Network;
 use crate::domain::cleanup::RetentionPolicy;
 use crate::traces::TraceConfig;
 
@@ -22,6 +23,13 @@ pub struct ServerConfig {
     pub http_bind: Option<String>,
     /// `address:port` for workers; port 0 takes a free one. Default `127.0.0.1:10010`.
     pub worker_bind: String,
+    /// `address:port` for workers of the reference, which speak HTTP; `None`: the host of `worker_bind`
+    /// with the next port, or a free one where that is taken. Without `http_bind` there is none.
+    pub http_worker_bind: Option<String>,
+    /// `host:port` at which workers of the reference find this server; `None`: as for `worker_address`.
+    pub http_worker_address: Option<String>,
+    /// Networks from which workers of the reference are let in; this machine always is. Default: none.
+    pub worker_networks: Vec<Network>,
     /// `host:port` at which workers find this server; `None`: that of `worker_bind`, or where that
     /// means every address, the one towards the database.
     pub worker_address: Option<String>,
@@ -55,7 +63,8 @@ pub struct ServerConfig {
     /// How far ahead of their time runs are stored, 100 ms to 1 min. Short: more transactions; long:
     /// an edited schedule takes back more. Default 1 s.
     pub look_ahead: Duration,
-    /// Whether workers may come in without proving a secret. Default `false`.
+    /// Whether workers may come in without proving a secret, and those of the reference from all
+    /// networks. Default `false`.
     pub allow_unproven_workers: bool,
     /// How long things are kept. Default: instances and logs 30 days, logs of an application at most
     /// 10 GiB, former definitions of jobs a year.
@@ -89,6 +98,9 @@ impl ServerConfig {
             database_url: None,
             http_bind: Some("127.0.0.1:7700".to_owned()),
             worker_bind: "127.0.0.1:10010".to_owned(),
+            http_worker_bind: None,
+            http_worker_address: None,
+            worker_networks: Vec::new(),
             worker_address: None,
             http_address: None,
             behind_https: false,

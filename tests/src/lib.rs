@@ -4,6 +4,7 @@ pub mod bench;
 pub mod checker;
 pub mod eventually;
 pub mod http;
+pub mod java;
 pub mod process;
 pub mod programs;
 pub mod proxy;

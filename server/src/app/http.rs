@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{ServerHandles, StartError};
@@ -59,16 +59,21 @@ pub(super) fn start(
     let services = Services::new(handles.clone());
     let state = HttpState::new(services, http_config, ready, streams.clone());
     let server = serve(listener, state).map_err(StartError::Runtime)?;
-    let handle = server.handle();
-    actix_rt::spawn(async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the HTTP edge ended");
-        }
-    });
-    Ok(HttpEdge { handle, streams })
+    Ok(HttpEdge::run(server, streams))
 }
 
 impl HttpEdge {
+    /// Runs a server; what goes on beside its requests ends with `streams`.
+    pub(super) fn run(server: Server, streams: CancellationToken) -> Self {
+        let handle = server.handle();
+        actix_rt::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "the HTTP edge ended");
+            }
+        });
+        Self { handle, streams }
+    }
+
     /// Takes no new requests and lets those in work end.
     pub(super) async fn stop(self) {
         self.streams.cancel();

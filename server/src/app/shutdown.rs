@@ -27,6 +27,7 @@ const STORE_LIMIT: Duration = Duration::from_millis(600);
 /// What has to be ended.
 pub(super) struct Parts {
     pub(super) http: Option<HttpEdge>,
+    pub(super) http_workers: Option<HttpEdge>,
     pub(super) handles: ServerHandles,
     pub(super) leave: Port<LeaveCluster>,
     pub(super) listener: WorkerListener,
@@ -45,6 +46,9 @@ pub(super) async fn shut_down(parts: Parts) {
     parts.listener.close_doors();
     if let Some(http) = parts.http {
         http.stop().await;
+    }
+    if let Some(http_workers) = parts.http_workers {
+        http_workers.stop().await;
     }
     drain(&parts.handles).await;
     parts.listener.stop(SESSION_LIMIT).await;

@@ -14,6 +14,7 @@ use super::actors::{self, Actors, Ground};
 use super::address::advertised;
 use super::error::StartError;
 use super::http;
+use super::http_workers;
 use super::shutdown::{Parts, shut_down};
 use super::{Ready, ServerFacts};
 use crate::actor::elector::LeaseHolder;
@@ -50,6 +51,7 @@ pub(super) async fn serve(
     let http_listener = http::bind(&config)?;
     let door = bind(&config).await?;
     let worker_addr = door.local_addr();
+    let http_worker_listener = http_workers::bind(&config, worker_addr)?;
     let database_url = config
         .database_url
         .as_ref()
@@ -58,6 +60,12 @@ pub(super) async fn serve(
     let http_addr = http_listener.as_ref().map(http::address_of).transpose()?;
     let http_address =
         http_addr.map(|addr| advertised(config.http_address.as_ref(), addr, database_url));
+    let http_worker_addr = http_worker_listener
+        .as_ref()
+        .map(http::address_of)
+        .transpose()?;
+    let http_worker_address = http_worker_addr
+        .map(|addr| advertised(config.http_worker_address.as_ref(), addr, database_url));
     let node = NodeRef {
         node_id: config.node.clone(),
         incarnation: started_at.0.cast_unsigned(),
@@ -78,6 +86,7 @@ pub(super) async fn serve(
     let (fatal, mut fatals) = mpsc::channel(1);
     let announcement = Announcement {
         http_address: http_address.clone(),
+        http_worker_address: http_worker_address.clone(),
         is_leaving: false,
     };
     let announced = lease.announce(announcement.clone()).await;
@@ -109,6 +118,8 @@ pub(super) async fn serve(
         lease_epoch: lease.epoch(),
         settings: config.settings.clone(),
         http_address,
+        http_worker_address,
+        worker_rules: http_workers::rules(&config),
     });
     let timer = WakeTimer::start(clock.clone()).map_err(StartError::Runtime)?;
     let Actors {
@@ -142,11 +153,14 @@ pub(super) async fn serve(
         allow_unproven: config.allow_unproven_workers,
         drain_limit: SESSION_DRAIN,
     };
-    let listener = door.serve(door_config, store.clone(), &scope, connections);
+    let listener = door.serve(door_config, store.clone(), &scope, connections.clone());
+    let http_workers = http_worker_listener
+        .map(|listener| http_workers::start(listener, &handles, connections))
+        .transpose()?;
     let http = http_listener
         .map(|listener| http::start(&config, listener, &handles))
         .transpose()?;
-    tracing::info!(%worker_addr, ?http_addr, node = config.node, "server started");
+    tracing::info!(%worker_addr, ?http_addr, ?http_worker_addr, node = config.node, "server started");
     ready(Ready {
         worker_addr,
         http_addr,
@@ -164,6 +178,7 @@ pub(super) async fn serve(
     }
     shut_down(Parts {
         http,
+        http_workers,
         handles,
         leave,
         listener,

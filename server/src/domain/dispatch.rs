@@ -151,8 +151,8 @@ mod tests {
     #[test]
     fn the_reasons_are_counted() {
         let mut workers = [worker("a"), worker("b"), worker("c")];
-        workers[0].processors.clear();
-        workers[1].processors.clear();
+        workers[0].processors = Some(Vec::new());
+        workers[1].processors = Some(Vec::new());
         workers[2].state = crate::domain::worker::WorkerState::Draining;
         let survey = survey(&job(), workers.iter());
         assert_eq!(

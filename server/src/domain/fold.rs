@@ -9,7 +9,7 @@
 //! 5. A job with n retries makes at most n + 1 confirmed attempts; claims that no worker confirmed
 //!    do not count, but at most [`MAX_UNCONFIRMED_CLAIMS`] follow each other.
 
-use powerjob_common::id::InstanceId;
+use powerjob_common::id::{InstanceId, NodeRef};
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 
@@ -48,13 +48,34 @@ impl Retries<'_> {
 /// A worker's report about one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    pub attempt: u32,
+    pub attempt: ReportedAttempt,
     pub status: ReportedStatus,
     /// While it runs: what became of a task attempt that the worker repeats.
     pub result: String,
     pub received_at: Option<UnixMillis>,
     pub started_at: Option<UnixMillis>,
     pub finished_at: Option<UnixMillis>,
+}
+
+/// Which attempt a worker reports about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReportedAttempt {
+    Numbered(u32),
+    /// The worker does not count attempts: the present one, if it is this worker that has it.
+    PresentOf(NodeRef),
+}
+
+impl ReportedAttempt {
+    /// Its number, if the instance can have it.
+    fn number(&self, state: &InstanceState) -> Option<u32> {
+        match self {
+            Self::Numbered(number) => Some(*number),
+            Self::PresentOf(node) => {
+                let tracker = state.tracker.as_ref()?;
+                (tracker.node == *node).then_some(state.attempt)
+            }
+        }
+    }
 }
 
 /// What a worker may report.
@@ -236,10 +257,13 @@ pub fn fold_report(
     retries: Retries<'_>,
     now: UnixMillis,
 ) -> Folded {
+    let Some(attempt) = report.attempt.number(state) else {
+        return Folded::Stale;
+    };
     let awaits_retry = state.status == InstanceStatus::WaitingDispatch && state.attempt > 0;
     let is_late_success =
-        awaits_retry && state.attempt == report.attempt && report.status == ReportedStatus::Succeed;
-    if !is_present(state, report.attempt) && !is_late_success {
+        awaits_retry && state.attempt == attempt && report.status == ReportedStatus::Succeed;
+    if !is_present(state, attempt) && !is_late_success {
         return Folded::Stale;
     }
     let mut known = confirmed(state);

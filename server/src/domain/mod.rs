@@ -1,5 +1,6 @@
 //! Decisions, as pure functions: no clock, no SQL, no sockets, no async.
 
+pub mod address_rules;
 pub mod back_off;
 pub mod cleanup;
 pub mod dispatch;

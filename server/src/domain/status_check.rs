@@ -1,7 +1,8 @@
 //! Is a run that is out still well? In: what is known of it. Out: what to do about it.
 //!
 //! Invariants:
-//! 1. A run that its worker confirmed is only ever given up when the worker is gone.
+//! 1. A run that its worker confirmed is only ever given up when the worker is gone, or when it reports
+//!    by itself and has not done so for [`SILENCE_LIMIT`].
 //! 2. A run that nobody confirmed is sent again to the same worker before another one gets it, so
 //!    that a slow answer does not make two executions.
 
@@ -9,6 +10,9 @@ use std::time::Duration;
 
 /// A run is sent again when no answer came for so long.
 pub const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
+/// A worker that reports by itself and is not heard of for so long does not have the run any more (the
+/// reference's time for workers and for runs).
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// How often a run is sent to one worker.
 pub const MAX_SENDS: u32 = 3;
 
@@ -23,6 +27,8 @@ pub struct Facts {
     pub sends: u32,
     /// How long a worker may stay away before its runs are given up.
     pub return_grace: Duration,
+    /// Time since a report about it; `None` where the worker says by itself when it lost the run.
+    pub silent_for: Option<Duration>,
 }
 
 /// What to do about it.
@@ -34,7 +40,7 @@ pub enum Verdict {
     SendAgain,
     /// Give it to another worker.
     Release,
-    /// Its worker stayed away for too long.
+    /// Its worker stayed away, or was silent about it, for too long.
     Lost,
 }
 
@@ -46,6 +52,9 @@ pub fn judge_run(facts: &Facts) -> Verdict {
         } else {
             Verdict::Fine
         };
+    }
+    if facts.is_confirmed && facts.silent_for >= Some(SILENCE_LIMIT) {
+        return Verdict::Lost;
     }
     if facts.is_confirmed || facts.since_sent < UNCONFIRMED_AFTER {
         Verdict::Fine
@@ -68,6 +77,7 @@ mod tests {
             since_sent: Duration::from_secs(3_600),
             sends: 1,
             return_grace: Duration::from_secs(10),
+            silent_for: None,
         };
         let unconfirmed = Facts {
             is_confirmed: false,
@@ -95,6 +105,20 @@ mod tests {
                     ..unconfirmed
                 },
                 Verdict::Release,
+            ),
+            (
+                Facts {
+                    silent_for: Some(Duration::from_secs(59)),
+                    ..fine
+                },
+                Verdict::Fine,
+            ),
+            (
+                Facts {
+                    silent_for: Some(SILENCE_LIMIT),
+                    ..fine
+                },
+                Verdict::Lost,
             ),
             (away, Verdict::Fine),
             (

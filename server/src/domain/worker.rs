@@ -25,8 +25,8 @@ pub struct Worker {
     pub running: u32,
     /// Runs it takes at most.
     pub capacity: u32,
-    /// Names of its processors, sorted.
-    pub processors: Vec<String>,
+    /// Names of its processors, sorted; `None` = it does not say which it has.
+    pub processors: Option<Vec<String>>,
     /// What the operator wants of it, unless it is simply to work.
     pub order: Option<WorkerOrder>,
 }

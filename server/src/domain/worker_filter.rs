@@ -65,19 +65,25 @@ pub struct WorkerFilter<'a> {
     designated: WorkerNames<'a>,
     /// The least that counts: a piece of a tag is enough only where nobody has the whole one.
     least: Match,
+    /// Whether some worker says that it has the processor.
+    is_named: bool,
 }
 
 impl<'a> WorkerFilter<'a> {
     /// The rules of a job, given all known workers.
     pub fn new<'w>(job: &'a JobDefinition, workers: impl Iterator<Item = &'w Worker>) -> Self {
         let designated = WorkerNames::parse(&job.designated_workers);
-        let known = workers.filter(|worker| worker.state != WorkerState::Lost);
-        let best = known.map(|worker| designated.of(worker)).max();
-        let least = best.unwrap_or(Match::None).max(Match::Part);
+        let mut best = Match::None;
+        let mut is_named = false;
+        for worker in workers.filter(|worker| worker.state != WorkerState::Lost) {
+            best = best.max(designated.of(worker));
+            is_named = is_named || (worker.processors.is_some() && names_processor(job, worker));
+        }
         Self {
             job,
             designated,
-            least,
+            least: best.max(Match::Part),
+            is_named,
         }
     }
 
@@ -90,10 +96,23 @@ impl<'a> WorkerFilter<'a> {
         if !self.designated.is_empty() && self.designated.of(worker) < self.least {
             return Err(Unfit::NotDesignated);
         }
-        if !has_processor(self.job, worker) {
+        if !self.has_processor(worker) {
             return Err(Unfit::NoProcessor);
         }
         has_means(self.job, worker)
+    }
+}
+
+impl WorkerFilter<'_> {
+    /// A worker that does not say what it has (one of the reference) may have it, if nobody says so or
+    /// the job designates workers. It never has our script processors.
+    fn has_processor(&self, worker: &Worker) -> bool {
+        match (self.job.processor_type, &worker.processors) {
+            (_, Some(_)) => names_processor(self.job, worker),
+            (ProcessorType::External, None) => true,
+            (ProcessorType::BuiltIn, None) => !self.is_named || !self.designated.is_empty(),
+            (ProcessorType::Shell | ProcessorType::Python, None) => false,
+        }
     }
 }
 
@@ -135,13 +154,12 @@ fn processor_name(job: &JobDefinition) -> &str {
     }
 }
 
-/// Whether the worker knows the processor, by the rules by which it looks a name up itself.
-fn has_processor(job: &JobDefinition, worker: &Worker) -> bool {
+/// Whether the worker names the processor, by the rules by which it looks a name up itself.
+fn names_processor(job: &JobDefinition, worker: &Worker) -> bool {
+    let named = worker.processors.as_deref().unwrap_or_default();
     job.processor_type == ProcessorType::External
         || names_to_try(processor_name(job)).any(|name| {
-            let found = worker
-                .processors
-                .binary_search_by(|known| known.as_str().cmp(&name));
+            let found = named.binary_search_by(|known| known.as_str().cmp(&name));
             found.is_ok()
         })
 }
@@ -226,7 +244,7 @@ pub(crate) mod tests {
             },
             running: 0,
             capacity: 10,
-            processors: vec!["demo.noop".to_owned(), SHELL.to_owned()],
+            processors: Some(vec!["demo.noop".to_owned(), SHELL.to_owned()]),
             order: None,
         }
     }
@@ -334,6 +352,28 @@ pub(crate) mod tests {
             |job, _| job.processor_type = ProcessorType::Python,
             Err(Unfit::NoProcessor),
         );
+    }
+
+    /// Spec 05 section 11 rule 4.
+    #[test]
+    fn a_worker_that_names_nothing_is_tried_where_nobody_names_it() {
+        let mut job = job();
+        let rust = worker("w1");
+        let mut java = worker("w2");
+        java.processors = None;
+        let both = |job: &JobDefinition| {
+            let filter = WorkerFilter::new(job, [&rust, &java].into_iter());
+            [filter.check(&rust).is_ok(), filter.check(&java).is_ok()]
+        };
+        assert_eq!(both(&job), [true, false]);
+        job.processor = "com.acme.Orders".to_owned();
+        assert_eq!(both(&job), [false, true]);
+        job.processor = "demo.noop".to_owned();
+        job.designated_workers = "w2:1".to_owned();
+        assert_eq!(both(&job), [false, true], "designated");
+        job.designated_workers.clear();
+        job.processor_type = ProcessorType::Shell;
+        assert_eq!(both(&job), [true, false]);
     }
 
     /// Spec 01 section 11 case 42; the worker has 3 GiB and 6 processors free.

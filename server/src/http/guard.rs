@@ -20,6 +20,7 @@ use powerjob_common::status::Permission;
 use super::State;
 use super::error::{ApiError, Code};
 use super::forward::{self, Forwarded};
+use super::java_worker;
 use super::route::Needs;
 use crate::domain::instance::Instance;
 use crate::domain::job::JobDefinition;
@@ -64,6 +65,12 @@ pub(super) async fn admit(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    if needs == Needs::WorkerAddress {
+        return match java_worker::refuse(request.request()) {
+            Some(answer) => Ok(request.into_response(answer)),
+            None => next.call(request).await,
+        };
+    }
     match check(needs, request.request()).await {
         Ok(Some((state, app_id))) if is_for_owner && forward::concerns(&state, &request) => {
             Box::pin(forward::serve(state, app_id, request, &next)).await
@@ -95,7 +102,7 @@ async fn authorize(
     request: &HttpRequest,
 ) -> Result<Option<AppId>, ApiError> {
     match needs {
-        Needs::Nothing | Needs::SignedIn => Ok(None),
+        Needs::Nothing | Needs::SignedIn | Needs::WorkerAddress => Ok(None),
         Needs::Global(permission) if person.may_everywhere(permission) => Ok(None),
         Needs::Global(permission) => Err(ServiceError::Forbidden(permission).into()),
         Needs::App(permission) => {

@@ -15,6 +15,7 @@ mod guard;
 mod health;
 mod inspection;
 mod instance;
+mod java_worker;
 mod job;
 mod log;
 mod metrics;
@@ -42,6 +43,8 @@ use tokio_util::sync::CancellationToken;
 use self::sse::Streams;
 use crate::service::Services;
 
+pub(crate) use self::java_worker::serve as serve_java_workers;
+pub use self::java_worker::{transport_routes, web_routes as worker_web_routes};
 pub use self::openapi::openapi_json;
 pub use self::route::{Needs, Routes, Rule, all_routes};
 
@@ -117,9 +120,13 @@ impl HttpState {
 
 /// Registers all routes; for the server and for tests.
 pub fn configure(config: &mut web::ServiceConfig, state: web::Data<HttpState>) {
+    config.app_data(java_worker::door_of(&state));
     config.app_data(state);
     health::configure(config);
     metrics::configure(config);
+    for resource in java_worker::web_routes().into_resources() {
+        config.service(resource);
+    }
     let api = all_routes()
         .into_resources()
         .into_iter()

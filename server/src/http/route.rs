@@ -27,6 +27,8 @@ pub enum Needs {
     Job(Permission),
     /// A permission on the application of the instance `{instanceId}`.
     Instance(Permission),
+    /// An address from which workers are trusted (ADR 016).
+    WorkerAddress,
 }
 
 impl std::fmt::Display for Needs {
@@ -38,6 +40,7 @@ impl std::fmt::Display for Needs {
             Self::App(permission) => write!(f, "{permission} on the application"),
             Self::Job(permission) => write!(f, "{permission} on the job's application"),
             Self::Instance(permission) => write!(f, "{permission} on the instance's application"),
+            Self::WorkerAddress => f.write_str("an address trusted for workers"),
         }
     }
 }

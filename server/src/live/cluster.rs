@@ -18,6 +18,8 @@ pub struct ServerInfo {
     pub worker_address: String,
     /// `host:port` for requests; `None` when it serves none.
     pub http_address: Option<String>,
+    /// `host:port` for workers of the reference; `None` when it serves none.
+    pub http_worker_address: Option<String>,
     /// Whether it is about to end.
     pub is_leaving: bool,
     /// Whether it should have renewed its lease by now: it may be dead, or standing still.
@@ -115,6 +117,7 @@ mod tests {
             epoch: 1,
             worker_address: String::new(),
             http_address: None,
+            http_worker_address: None,
             is_leaving: false,
             is_late: false,
         })

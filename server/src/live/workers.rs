@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use powerjob_common::id::{AppId, NodeRef};
+use powerjob_protocol::json::{InstanceDetail, QueryInstanceStatus};
 use powerjob_protocol::wire::server_to_worker::{
     KillAnswers, KillInstances, RunAnswers, RunInstances, StopAnswers, StopInstances,
 };
@@ -41,6 +42,17 @@ pub trait WorkerLink: Send + Sync + std::fmt::Debug + 'static {
         request: KillInstances,
         on_answer: Box<dyn FnOnce(Result<KillAnswers, SessionError>) + Send>,
     );
+
+    /// Asks the worker how an instance fares, with those of its tasks that fit a condition on the
+    /// worker's own table; `None` from one that does not tell. `on_answer` is called exactly once and
+    /// must not block.
+    fn detail(
+        &self,
+        _question: QueryInstanceStatus,
+        on_answer: Box<dyn FnOnce(Result<Option<InstanceDetail>, SessionError>) + Send>,
+    ) {
+        on_answer(Ok(None));
+    }
 }
 
 /// The load that this server has put on a worker.

@@ -88,6 +88,7 @@ impl Inbox for WorkerInbox {
             node: self.node.clone(),
             address: peer.remote_addr.to_string(),
             software: peer.software.clone(),
+            tells_inventory: true,
             session: link.clone(),
         };
         let sessions = &self.parts.sessions;
@@ -145,6 +146,7 @@ impl WorkerInbox {
             node: self.node.clone(),
             connection,
             state: Box::new(state),
+            names_processors: true,
         };
         if let Err(refused) = self.parts.registry.heartbeat.tell(heartbeat) {
             tracing::debug!(%refused, "a heartbeat was not taken; the next one comes soon");

@@ -22,6 +22,12 @@ const NODE: &str = "node";
 /// How long a worker may take to say whether it knew the runs it must stop.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
+/// The number of a new connection, over whatever it goes.
+pub(super) fn next_connection() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Relaxed) + 1
+}
+
 /// See the head of the file.
 #[derive(Debug)]
 pub(super) struct NativeLink {
@@ -32,10 +38,9 @@ pub(super) struct NativeLink {
 impl NativeLink {
     /// A link with a number of its own.
     pub(super) fn new(session: Session) -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
         Self {
             session,
-            connection: LAST.fetch_add(1, Relaxed) + 1,
+            connection: next_connection(),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod connection;
 mod gate;
+pub(crate) mod java;
 mod known_apps;
 mod link;
 mod listener;

@@ -6,7 +6,7 @@ use powerjob_protocol::wire::worker_to_server::{InstanceReport, ReportAnswer};
 
 use crate::actor::instance_manager::{AnswerSlot, shard_of};
 use crate::actor::worker_registry::ShardReport;
-use crate::domain::fold::{Report, ReportedStatus};
+use crate::domain::fold::{Report, ReportedAttempt, ReportedStatus};
 
 /// Sorts reports by shard, several about one instance in their order; `slot` makes the place of the
 /// answer to the report with that number.
@@ -33,7 +33,7 @@ pub(crate) fn by_shard(
 fn of_wire(report: InstanceReport) -> Option<Report> {
     let instant = |ms: i64| (ms > 0).then_some(UnixMillis(ms));
     Some(Report {
-        attempt: report.attempt,
+        attempt: ReportedAttempt::Numbered(report.attempt),
         status: ReportedStatus::from_code(report.status)?,
         result: report.result,
         received_at: instant(report.received_at_ms),

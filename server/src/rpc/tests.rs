@@ -125,6 +125,7 @@ impl Server {
             epoch: 2,
             worker_address: worker_address.to_owned(),
             http_address: None,
+            http_worker_address: None,
             is_leaving: false,
             is_late: false,
         });

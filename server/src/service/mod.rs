@@ -15,6 +15,7 @@ pub mod inspection;
 pub mod instances;
 mod job_draft;
 pub mod jobs;
+pub mod live_detail;
 pub mod logs;
 pub mod metrics;
 mod mistakes;

@@ -91,8 +91,16 @@ fn absent(app: &App, node_id: String, order: WorkerOrder) -> Worker {
         metrics: SystemMetrics::default(),
         running: 0,
         capacity: 0,
-        processors: Vec::new(),
+        processors: None,
         order: Some(order),
+    }
+}
+
+/// Over what the server speaks with it.
+fn protocol(worker: &Worker) -> &'static str {
+    match worker.node.has_lives() || worker.software.is_empty() {
+        true => "native",
+        false => "http",
     }
 }
 
@@ -105,7 +113,7 @@ pub fn to_api(worker: &Worker) -> api::Worker {
         address: worker.address.clone(),
         tags: worker.tags.clone(),
         software: worker.software.clone(),
-        protocol: "native".to_owned(),
+        protocol: protocol(worker).to_owned(),
         state: worker.state.name().to_owned(),
         connected_at: worker.connected_at.0,
         last_seen_at: worker.last_seen_at.0,
@@ -119,7 +127,7 @@ pub fn to_api(worker: &Worker) -> api::Worker {
         running: worker.running,
         capacity: worker.capacity,
         score: metrics.score(),
-        processors: worker.processors.clone(),
+        processors: worker.processors.clone().unwrap_or_default(),
         order: worker.order.as_ref().map(|order| api::WorkerOrder {
             kind: order.kind,
             given_by: order.given_by.clone(),

@@ -66,6 +66,7 @@ impl ServerNode {
             address: format!("{}:1", node.node_id),
             node,
             software: "simulated".to_owned(),
+            tells_inventory: true,
             session,
         }));
     }
@@ -112,6 +113,7 @@ impl ServerNode {
                     node,
                     connection,
                     state: Box::new(state),
+                    names_processors: true,
                 }));
             }
             FromWorker::Reports(number, reports) => {

@@ -28,6 +28,8 @@ pub struct LeaseRow {
     pub worker_address: String,
     /// `host:port` for requests; `None` when it serves none, or has not said so yet.
     pub http_address: Option<String>,
+    /// `host:port` for workers of the reference; `None` as above.
+    pub http_worker_address: Option<String>,
     /// Whether it is about to end.
     pub is_leaving: bool,
     /// When this life began, epoch milliseconds by the database's clock.
@@ -58,6 +60,7 @@ pub struct AppOwner {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Announcement {
     pub http_address: Option<String>,
+    pub http_worker_address: Option<String>,
     pub is_leaving: bool,
 }
 
@@ -111,10 +114,11 @@ impl ServerLease {
         let holder = self.holder();
         self.store
             .write(async move |sql: Sql| {
-                let text = "update {pj_server_lease} set http_address = ?, is_leaving = ? \
-                    where node_id = ? and epoch = ?";
+                let text = "update {pj_server_lease} set http_address = ?, http_worker_address = ?, \
+                    is_leaving = ? where node_id = ? and epoch = ?";
                 let values = vec![
                     said.http_address.into(),
+                    said.http_worker_address.into(),
                     i64::from(said.is_leaving).into(),
                     holder.node_id.as_str().into(),
                     holder.server_epoch.into(),

@@ -32,8 +32,8 @@ impl Store {
 
 /// All leases, by the names of their servers.
 pub(super) async fn lease_rows(sql: &Sql) -> Result<Vec<LeaseRow>, Error> {
-    let text = "select node_id, epoch, address, http_address, is_leaving, acquired_at, changes, \
-        expires_at - {now_ms} from {pj_server_lease} order by node_id";
+    let text = "select node_id, epoch, address, http_address, http_worker_address, is_leaving, \
+        acquired_at, changes, expires_at - {now_ms} from {pj_server_lease} order by node_id";
     // The lock on an SQLite file proves that its server lives; nobody renews anything there.
     let is_single = sql.is_sqlite();
     let read = |row| {
@@ -42,6 +42,7 @@ pub(super) async fn lease_rows(sql: &Sql) -> Result<Vec<LeaseRow>, Error> {
             holder: holder(&mut columns)?,
             worker_address: columns.text()?,
             http_address: Some(columns.text()?).filter(|address| !address.is_empty()),
+            http_worker_address: Some(columns.text()?).filter(|address| !address.is_empty()),
             is_leaving: columns.number()? != 0,
             acquired_at_ms: columns.number()?,
             changes: columns.number()?,

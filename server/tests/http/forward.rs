@@ -54,6 +54,7 @@ impl Owner {
             epoch: 2,
             worker_address: "127.0.0.1:2".to_owned(),
             http_address: Some(address),
+            http_worker_address: None,
             is_leaving: false,
             is_late: false,
         });
@@ -99,7 +100,7 @@ fn worker_of(app_id: AppId) -> Worker {
         metrics: SystemMetrics::default(),
         running: 0,
         capacity: 1,
-        processors: Vec::new(),
+        processors: Some(Vec::new()),
         order: None,
     }
 }

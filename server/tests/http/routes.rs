@@ -1,6 +1,6 @@
 //! The table of routes: what each needs is written down here once more, so that a change is seen.
 
-use powerjob_server::http::all_routes;
+use powerjob_server::http::{Routes, all_routes, transport_routes, worker_web_routes};
 
 const TABLE: &str = "\
 DELETE /apps/{appId}: SU on the application
@@ -50,14 +50,34 @@ POST /session: nothing
 PUT /jobs/{jobId}: WRITE on the job's application
 ";
 
+/// Routes for workers of the reference: on the web port, and on the port of their transport.
+const FOR_WORKERS: &str = "\
+GET /server/acquire: an address trusted for workers
+GET /server/assert: an address trusted for workers
+GET /server/assertV2: an address trusted for workers
+GET /server/checkConnectivity: an address trusted for workers
+POST /friend/ping: an address trusted for workers
+POST /server/queryContainer: an address trusted for workers
+POST /server/queryJobCluster: an address trusted for workers
+POST /server/reportInstanceStatus: an address trusted for workers
+POST /server/reportLog: an address trusted for workers
+POST /server/workerHeartbeat: an address trusted for workers
+";
+
+fn lines_of(routes: &Routes) -> Vec<String> {
+    let rules = routes.rules().iter();
+    rules
+        .map(|rule| format!("{} {}: {}\n", rule.method, rule.path, rule.needs))
+        .collect()
+}
+
 #[test]
 fn every_route_needs_what_the_table_says() {
-    let routes = all_routes();
-    let mut lines: Vec<_> = routes
-        .rules()
-        .iter()
-        .map(|rule| format!("{} {}: {}\n", rule.method, rule.path, rule.needs))
-        .collect();
+    let mut lines = lines_of(&all_routes());
     lines.sort();
     assert_eq!(lines.concat(), TABLE);
+    let mut lines = lines_of(&worker_web_routes());
+    lines.extend(lines_of(&transport_routes()));
+    lines.sort();
+    assert_eq!(lines.concat(), FOR_WORKERS);
 }

@@ -109,6 +109,8 @@ impl StandIn {
                     origin: "argument".to_owned(),
                 }],
                 http_address: None,
+                http_worker_address: None,
+                worker_rules: Arc::default(),
             }),
             jobs,
             scope,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use powerjob_common::secret::Secret;
+use powerjob_server::domain::address_rules::Network;
 use powerjob_server::domain::cleanup::RetentionPolicy;
 use powerjob_server::traces::TraceConfig;
 
@@ -36,6 +37,9 @@ fn server(raw: &mut RawConfig) -> Option<ServerSettings> {
         http_bind: raw.address("server.http_bind")?,
         worker_bind: raw.address("server.worker_bind")?,
         worker_address: raw.text("server.worker_address"),
+        http_worker_bind: raw.address("server.http_worker_bind"),
+        http_worker_address: raw.text("server.http_worker_address"),
+        worker_networks: networks(raw),
         http_address: raw.text("server.http_address"),
         behind_https: raw.flag("server.behind_https")?,
         node: raw.text("server.node"),
@@ -68,6 +72,18 @@ fn server(raw: &mut RawConfig) -> Option<ServerSettings> {
             }),
         shown: Vec::new(),
     })
+}
+
+fn networks(raw: &mut RawConfig) -> Vec<Network> {
+    let path = "server.worker_networks";
+    let mut networks = Vec::new();
+    for text in raw.list(path) {
+        match text.parse() {
+            Ok(network) => networks.push(network),
+            Err(mistake) => raw.wrong(raw.origin(path), path, mistake),
+        }
+    }
+    networks
 }
 
 /// 0 means for ever.

@@ -113,6 +113,30 @@ pub(crate) const FIELDS: &[Field] = &[
          machine reaches the database.",
     ),
     field(
+        "server.http_worker_bind",
+        Kind::Address,
+        "",
+        "Where workers of the reference (official Java workers, transport HTTP) connect. They find it \
+         by asking at `http_bind`. Not set: the host of `worker_bind` with the next port, or a free \
+         port where that is taken. Set it when a firewall stands between.",
+    ),
+    field(
+        "server.http_worker_address",
+        Kind::Text,
+        "",
+        "`host:port` at which workers of the reference find this server; an IPv4 address or a name. \
+         Not set: that of `http_worker_bind`, or where that means every address, the one from which \
+         this machine reaches the database.",
+    ),
+    field(
+        "server.worker_networks",
+        Kind::List,
+        "",
+        "Networks from which workers of the reference are let in, e.g. `10.0.0.0/8`. They prove \
+         nothing: who can connect from there can speak for any application. This machine itself is \
+         always let in.",
+    ),
+    field(
         "server.http_address",
         Kind::Text,
         "",
@@ -199,7 +223,7 @@ pub(crate) const FIELDS: &[Field] = &[
         "server.allow_unproven_workers",
         Kind::Flag,
         "false",
-        "Whether workers may come in without proving the secret of their application. Only for closed networks.",
+        "Whether workers may come in without proving the secret of their application, and workers of the reference from all networks. Only for closed networks.",
     ),
     field(
         "server.retention_instances",

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use powerjob_common::secret::Secret;
 use powerjob_server::config::Setting;
+use powerjob_server::domain::address_rules::Network;
 use powerjob_server::domain::cleanup::RetentionPolicy;
 use powerjob_server::traces::TraceConfig;
 
@@ -39,6 +40,9 @@ pub(crate) struct ServerSettings {
     pub(crate) http_bind: SocketAddr,
     pub(crate) worker_bind: SocketAddr,
     pub(crate) worker_address: Option<String>,
+    pub(crate) http_worker_bind: Option<SocketAddr>,
+    pub(crate) http_worker_address: Option<String>,
+    pub(crate) worker_networks: Vec<Network>,
     pub(crate) http_address: Option<String>,
     pub(crate) behind_https: bool,
     pub(crate) node: Option<String>,

@@ -104,6 +104,7 @@ fn info(server: &LeaseRow, late_ms: i64) -> ServerInfo {
         epoch: server.holder.server_epoch,
         worker_address: server.worker_address.clone(),
         http_address: server.http_address.clone(),
+        http_worker_address: server.http_worker_address.clone(),
         is_leaving: server.is_leaving,
         is_late: server.lives_for_ms <= late_ms,
     }
@@ -125,6 +126,7 @@ mod tests {
             holder: holder(name),
             worker_address: format!("{name}:10010"),
             http_address: None,
+            http_worker_address: None,
             is_leaving: false,
             acquired_at_ms: 0,
             changes: 0,

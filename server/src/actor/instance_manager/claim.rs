@@ -14,7 +14,7 @@ use super::start::{CLAIM_LEAD, claim};
 use crate::actor::dispatcher::Dispatch;
 use crate::domain::dispatch::{WaitsFor, no_worker_available};
 use crate::domain::fold::{self, Change};
-use crate::domain::status_check::{Facts, UNCONFIRMED_AFTER, Verdict, judge_run};
+use crate::domain::status_check::{Facts, SILENCE_LIMIT, UNCONFIRMED_AFTER, Verdict, judge_run};
 use crate::domain::worker::WorkerState;
 use crate::live::WorkerEntry;
 use crate::store::write::{InstanceUpdate, WriteOp};
@@ -254,6 +254,9 @@ impl Shard {
 
     /// A run whose worker was away: is it here again?
     fn check_return(&mut self, id: InstanceId, now: UnixMillis) {
+        if let Some(run) = self.runs.get_mut(&id) {
+            run.is_watched = false;
+        }
         let Some((attempt, verdict)) = self.judge(id) else {
             return;
         };
@@ -263,11 +266,49 @@ impl Shard {
         if verdict == Verdict::Lost {
             let tracker = run.instance.state.tracker.as_ref();
             let name = tracker.map_or("?", |tracker| tracker.node.node_id.as_str());
-            let grace_s = self.around.return_grace.as_secs_f64();
-            let cause = format!("worker lost: {name} (not back within {grace_s} s)");
+            let grace_s = self.return_grace(run).as_secs_f64();
+            let why = match self.is_worker_here(run) {
+                true => format!("no report about the run within {grace_s} s"),
+                false => format!("not back within {grace_s} s"),
+            };
+            let cause = format!("worker lost: {name} ({why})");
             self.happen(id, Event::Lost { attempt, cause }, now);
         } else if !self.is_worker_here(run) {
             self.remind(now.after(RETURN_PAUSE), Due::Return, id);
+        } else {
+            self.watch_silence(id, now);
+        }
+    }
+
+    /// Its worker spoke of a run.
+    pub(super) fn hear(&mut self, id: InstanceId, now: UnixMillis) {
+        let monotonic = self.around.clock.monotonic();
+        if let Some(run) = self.runs.get_mut(&id) {
+            run.heard_at = monotonic;
+            self.watch_silence(id, now);
+        }
+    }
+
+    /// From now on a run is given up when its worker says nothing about it, if it would say nothing
+    /// of its loss either.
+    pub(super) fn watch_silence(&mut self, id: InstanceId, now: UnixMillis) {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        if run.is_told_by_silence() && !std::mem::replace(&mut run.is_watched, true) {
+            let monotonic = self.around.clock.monotonic();
+            let silent_for = monotonic.saturating_sub(run.heard_at);
+            let left = SILENCE_LIMIT.saturating_sub(silent_for);
+            self.remind(now.after(left.max(RETURN_PAUSE)), Due::Return, id);
+        }
+    }
+
+    /// How long the worker of a run may stay away.
+    pub(super) fn return_grace(&self, run: &Run) -> Duration {
+        let grace = self.around.return_grace;
+        match run.is_told_by_silence() {
+            true => grace.max(SILENCE_LIMIT),
+            false => grace,
         }
     }
 
@@ -315,7 +356,10 @@ impl Shard {
             is_worker_here: self.is_worker_here(run),
             since_sent: monotonic.saturating_sub(run.sent_at),
             sends: run.sends,
-            return_grace: self.around.return_grace,
+            return_grace: self.return_grace(run),
+            silent_for: run
+                .is_told_by_silence()
+                .then(|| monotonic.saturating_sub(run.heard_at)),
         };
         Some((run.instance.state.attempt, judge_run(&facts)))
     }

@@ -11,7 +11,7 @@ use powerjob_session::SessionError;
 
 use super::answer::AnswerSlot;
 use super::claim::WRITE_BEHIND;
-use super::letters::{ReconcileWorker, RunsUnanswered, WorkerLost};
+use super::letters::{Holdings, ReconcileWorker, RunsUnanswered, WorkerLost};
 use super::message::ChangeError;
 use super::run::{Event, Run, Waiter, stop_at_tracker, stop_order};
 use super::shard::{Due, Shard};
@@ -42,10 +42,16 @@ impl Shard {
                 if let Some(started_at) = fold::first_start(state, &folded) {
                     self.around.stats.started(&run.instance, started_at);
                 }
+                if folded != Folded::Stale {
+                    self.hear(id, now);
+                }
                 self.carry_out_report(id, folded, slot, now);
             }
             Event::Confirmed { attempt } => {
                 let folded = fold::fold_confirmation(state, attempt);
+                if folded != Folded::Stale {
+                    self.hear(id, now);
+                }
                 self.carry_out(id, folded, now);
             }
             Event::Refused { attempt } => {
@@ -291,6 +297,9 @@ impl Shard {
             held,
         } = letter;
         self.take_reports(app_id, finished, now);
+        let Holdings::All(held) = held else {
+            return self.trust(app_id, &node, connection, now);
+        };
         let known: HashMap<_, _> = held
             .iter()
             .map(|(id, attempt, _)| (*id, *attempt))
@@ -316,6 +325,32 @@ impl Shard {
                 format!("worker lost: {} (restarted)", node.node_id)
             };
             self.happen(id, Event::Lost { attempt, cause }, now);
+        }
+        self.has_news = true;
+    }
+
+    /// A worker is here that does not say what it holds. What it did not confirm is sent again, which
+    /// it takes for a repetition if it has it; what it did confirm it may have.
+    fn trust(&mut self, app_id: AppId, node: &NodeRef, connection: u64, now: UnixMillis) {
+        for (id, _) in self.runs_at(app_id, |tracker| tracker == node) {
+            let worker = self.around.workers.find(app_id, node);
+            let Some(run) = self.runs.get_mut(&id) else {
+                continue;
+            };
+            if run.worker.is_none()
+                && let Some(worker) = worker
+            {
+                worker.take();
+                run.worker = Some(worker);
+            }
+            run.connection = Some(connection);
+            run.heard_at = self.around.clock.monotonic();
+            let is_unconfirmed = run.instance.state.unconfirmed_claims > 0;
+            match (is_unconfirmed && run.writing.is_none(), run.sends) {
+                (true, 0) => self.advance(id, now),
+                (true, _) => self.send(id),
+                (false, _) => self.watch_silence(id, now),
+            }
         }
         self.has_news = true;
     }

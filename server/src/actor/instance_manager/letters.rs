@@ -111,7 +111,31 @@ pub(crate) struct ReconcileWorker {
     #[serde(skip)]
     pub(crate) finished: Vec<(InstanceId, Report, AnswerSlot)>,
     #[serde(skip)]
-    pub(crate) held: Vec<(InstanceId, u32, AnswerSlot)>,
+    pub(crate) held: Holdings,
+}
+
+/// What a worker says it holds.
+#[derive(Debug)]
+pub(crate) enum Holdings {
+    /// All of it, with the attempts.
+    All(Vec<(InstanceId, u32, AnswerSlot)>),
+    /// Nothing is known: it may have all it was given.
+    Unknown,
+}
+
+impl Holdings {
+    pub(crate) fn ids(&self) -> Vec<InstanceId> {
+        match self {
+            Self::All(held) => held.iter().map(|item| item.0).collect(),
+            Self::Unknown => Vec::new(),
+        }
+    }
+}
+
+impl Default for Holdings {
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
 }
 
 /// A life of a worker has ended; sent by the registry.
@@ -189,9 +213,9 @@ letters! {
     RunsUnanswered: true, it => it.items.iter().map(|item| item.0).collect(), it => it.items.len();
     ApplyReports: false, it => it.items.iter().map(|item| item.0).collect(), it => it.items.len();
     ReconcileWorker: true,
-        it => it.held.iter().map(|item| item.0)
+        it => it.held.ids().into_iter()
             .chain(it.finished.iter().map(|item| item.0)).collect(),
-        it => it.held.len() + it.finished.len();
+        it => it.held.ids().len() + it.finished.len();
     WorkerLost: true, _it => Vec::new(), _it => 1;
     WorkersChanged: false, _it => Vec::new(), _it => 1;
     RunsDue: false, _it => Vec::new(), _it => 1;

@@ -34,8 +34,9 @@ use powerjob_common::time::UnixMillis;
 
 pub(crate) use self::answer::{AnswerSheet, AnswerSlot};
 pub(crate) use self::letters::{
-    AdoptRuns, AdoptedRun, ApplyReports, CheckRuns, DropApp, ForgetRuns, ReconcileWorker, RunEnded,
-    RunVerdicts, RunsDue, RunsUnanswered, SettleRuns, WorkerLost, WorkersChanged, WritesCommitted,
+    AdoptRuns, AdoptedRun, ApplyReports, CheckRuns, DropApp, ForgetRuns, Holdings, ReconcileWorker,
+    RunEnded, RunVerdicts, RunsDue, RunsUnanswered, SettleRuns, WorkerLost, WorkersChanged,
+    WritesCommitted,
 };
 pub use self::message::{
     CancelInstance, ChangeError, KillInstance, ReadInstances, RetryInstance, RunRequest,

@@ -39,6 +39,10 @@ pub(super) struct Run {
     /// How often, and when (monotonic), the present attempt was sent.
     pub(super) sends: u32,
     pub(super) sent_at: Duration,
+    /// When (monotonic) its worker last spoke of it.
+    pub(super) heard_at: Duration,
+    /// Whether its worker's silence is watched.
+    pub(super) is_watched: bool,
     pub(super) waits_for: WaitsFor,
     /// Since when it could go if somebody took it.
     pub(super) waits_since: Option<UnixMillis>,
@@ -121,6 +125,8 @@ impl Run {
             connection: None,
             sends: 0,
             sent_at: Duration::ZERO,
+            heard_at: Duration::ZERO,
+            is_watched: false,
             waits_for: WaitsFor::Time,
             waits_since: None,
             is_queued: false,
@@ -132,6 +138,12 @@ impl Run {
     /// Whether a worker has it, as far as is known.
     pub(super) fn is_out(&self) -> bool {
         is_out(&self.instance.state)
+    }
+
+    /// Whether its worker tells of a run it lost only by saying nothing more about it.
+    pub(super) fn is_told_by_silence(&self) -> bool {
+        let tracker = self.instance.state.tracker.as_ref();
+        tracker.is_some_and(|tracker| !tracker.node.has_lives())
     }
 
     /// Whether it was never started, is due, and waits for other runs of its job only.

@@ -4,7 +4,7 @@ use powerjob_common::time::ManualClock;
 use super::*;
 use crate::actor::instance_manager::answer::AnswerSheet;
 use crate::actor::instance_manager::letters::AdoptedRun;
-use crate::domain::fold::{self, Report, ReportedStatus};
+use crate::domain::fold::{self, Report, ReportedAttempt, ReportedStatus};
 use crate::domain::instance::{Instance, TrackerRef, Trigger};
 use crate::domain::job::JobDefinition;
 use crate::domain::worker_filter::tests::{job, worker};
@@ -162,7 +162,7 @@ fn a_start_is_not_stored_while_much_waits_for_the_store() {
     let run = AdoptedRun::loaded(instance(1, true), single_job(), 1, &running);
     shard.adopt(vec![run], NOW);
     let started = Report {
-        attempt: 1,
+        attempt: ReportedAttempt::Numbered(1),
         status: ReportedStatus::Running,
         result: String::new(),
         received_at: Some(NOW),
@@ -191,7 +191,7 @@ fn reported_ends_and_wishes_of_people_go_different_ways_to_the_store() {
         shard.adopt(vec![run], NOW);
     }
     let ended = Report {
-        attempt: 1,
+        attempt: ReportedAttempt::Numbered(1),
         status: ReportedStatus::Succeed,
         result: String::new(),
         received_at: Some(NOW),

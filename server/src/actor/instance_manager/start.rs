@@ -133,7 +133,8 @@ impl Shard {
                 // One that stayed connected while this server read anew what it owns says nothing by
                 // itself: what it has not confirmed is sent again.
                 run.worker = self.connected_tracker(&run.instance);
-                let deadline = now.after(self.around.return_grace);
+                run.heard_at = run.sent_at;
+                let deadline = now.after(self.return_grace(&run));
                 self.deadlines.push(Reverse((deadline, Due::Return, id)));
             } else if run.instance.state.attempt > 0 {
                 let cause = "see its attempts".to_owned();

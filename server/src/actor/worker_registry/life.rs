@@ -75,7 +75,7 @@ impl Life {
             metrics: SystemMetrics::default(),
             running: 0,
             capacity: 0,
-            processors: Vec::new(),
+            processors: Some(Vec::new()),
             order,
         };
         Self {
@@ -129,6 +129,7 @@ impl Life {
     pub(super) fn take_heartbeat(
         &mut self,
         heartbeat: WorkerHeartbeat,
+        names_processors: bool,
         assigned: u32,
         now: Moment,
     ) {
@@ -150,7 +151,7 @@ impl Life {
         };
         facts.running = heartbeat.running;
         facts.capacity = heartbeat.capacity;
-        facts.processors = heartbeat.processors;
+        facts.processors = names_processors.then_some(heartbeat.processors);
         self.has_spoken = true;
         self.is_draining = heartbeat.draining;
         self.is_empty = heartbeat.running == 0 && assigned == 0;

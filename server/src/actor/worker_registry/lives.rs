@@ -120,7 +120,8 @@ impl Lives {
             return Vec::new();
         };
         let before = (life.state(), life.worker().capacity);
-        life.take_heartbeat(*heartbeat.state, assigned, now);
+        let names_processors = heartbeat.names_processors;
+        life.take_heartbeat(*heartbeat.state, names_processors, assigned, now);
         let has_more_room = life.state() == WorkerState::Online
             && (before.0 != WorkerState::Online || before.1 < life.worker().capacity);
         let mut effects = self.show(&key);

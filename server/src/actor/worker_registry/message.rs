@@ -28,6 +28,9 @@ pub(crate) struct SessionOpened {
     /// Where it connects from, until it says how it wants to be shown.
     pub(crate) address: String,
     pub(crate) software: String,
+    /// Whether it will say what it holds. One that does not is here at once, and what it holds shows
+    /// in its reports.
+    pub(crate) tells_inventory: bool,
     #[serde(skip)]
     pub(crate) session: Arc<dyn WorkerSession>,
 }
@@ -73,6 +76,8 @@ pub(crate) struct Heartbeat {
     pub(crate) node: NodeRef,
     pub(crate) connection: u64,
     pub(crate) state: Box<WorkerHeartbeat>,
+    /// Whether `state` has the names of its processors; else nobody knows them.
+    pub(crate) names_processors: bool,
 }
 
 /// A part of what a worker holds; sent by its connection.

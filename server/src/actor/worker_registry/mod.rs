@@ -32,7 +32,7 @@ pub(crate) use self::message::{
     WorkerSession,
 };
 use crate::actor::instance_manager::{
-    ApplyReports, ReconcileWorker, WorkerLost, WorkersChanged, shard_of,
+    ApplyReports, Holdings, ReconcileWorker, WorkerLost, WorkersChanged, shard_of,
 };
 use crate::live::{Event, EventHub, Ownership, WorkerTable};
 
@@ -167,7 +167,33 @@ impl WorkerRegistry {
 
     fn opened(&mut self, opened: SessionOpened) {
         tracing::info!(app_id = %opened.app_id, worker = %opened.node, worker_addr = opened.address, "a worker connected");
+        let silent = (!opened.tells_inventory).then(|| {
+            let key = (opened.app_id, opened.node.clone());
+            (key, opened.session.clone())
+        });
         let effects = self.lives.open(opened, self.now());
+        self.perform(effects);
+        if let Some((key, session)) = silent {
+            self.introduce(&key, &session);
+        }
+    }
+
+    /// Tells the instance managers that a worker is here that does not say what it holds.
+    fn introduce(&mut self, key: &(AppId, NodeRef), session: &Arc<dyn WorkerSession>) {
+        for shard in self.parts.shards.iter() {
+            let told = shard.reconcile.tell(ReconcileWorker {
+                app_id: key.0,
+                node: key.1.clone(),
+                connection: session.connection(),
+                finished: Vec::new(),
+                held: Holdings::Unknown,
+            });
+            if let Err(refused) = told {
+                tracing::warn!(%refused, "an instance manager did not hear of a worker");
+                return session.close("the server is busy");
+            }
+        }
+        let effects = self.lives.introduced(key);
         self.perform(effects);
     }
 
@@ -273,7 +299,7 @@ impl WorkerRegistry {
                 node: node.clone(),
                 connection,
                 finished,
-                held,
+                held: Holdings::All(held),
             })?;
         }
         Ok(())

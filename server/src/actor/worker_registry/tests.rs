@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::message::InventoryWords;
 use super::*;
-use crate::domain::fold::{Report, ReportedStatus};
+use crate::domain::fold::{Report, ReportedAttempt, ReportedStatus};
 use crate::domain::worker::{WorkerOrder, WorkerState};
 use crate::live::WorkerLink;
 
@@ -84,6 +84,7 @@ fn opened(incarnation: u64, session: Arc<FakeSession>) -> SessionOpened {
         node: node(incarnation),
         address: "127.0.0.1:5".to_owned(),
         software: "test".to_owned(),
+        tells_inventory: true,
         session,
     }
 }
@@ -120,6 +121,7 @@ fn heartbeat(incarnation: u64, connection: u64, draining: bool) -> Heartbeat {
         node: node(incarnation),
         connection,
         state: Box::new(state),
+        names_processors: true,
     }
 }
 
@@ -251,7 +253,7 @@ async fn a_worker_is_offered_runs_only_after_the_last_part_of_its_inventory() {
     let (last, heard) = inventory(1, 7, &[12], true);
     bench.tell(last);
     let reconcile = bench.reconcile.next(LIMIT).await.unwrap();
-    let mut held: Vec<_> = reconcile.held.iter().map(|held| held.0.0).collect();
+    let mut held: Vec<_> = reconcile.held.ids().iter().map(|held| held.0).collect();
     held.sort_unstable();
     assert_eq!(held, [10, 11, 12]);
     drop(reconcile);
@@ -290,7 +292,7 @@ async fn finished_runs_of_an_early_part_are_told_at_once() {
     bench.tell(opened(1, session(7)));
     let (mut part, _heard) = inventory(1, 7, &[], false);
     let report = Report {
-        attempt: 1,
+        attempt: ReportedAttempt::Numbered(1),
         status: ReportedStatus::Succeed,
         result: String::new(),
         received_at: None,
@@ -454,7 +456,7 @@ async fn an_order_counts_for_the_next_life_and_an_older_one_changes_nothing() {
     bench.tell(heartbeat(1, 7, false));
     bench.until(1, Some(WorkerState::Offline)).await;
     let held = bench.reconcile.next(LIMIT).await.unwrap();
-    assert_eq!(held.held.len(), 1);
+    assert_eq!(held.held.ids().len(), 1);
     assert!(
         bench.lost.next(LIMIT).await.is_some(),
         "told after the inventory"

@@ -50,7 +50,7 @@ fn running() -> InstanceState {
 
 fn report(attempt: u32, status: ReportedStatus) -> Report {
     Report {
-        attempt,
+        attempt: ReportedAttempt::Numbered(attempt),
         status,
         result: match status {
             ReportedStatus::Running => String::new(),

@@ -191,11 +191,14 @@ pub(super) async fn servers_see_what_others_say_of_themselves(fixture: Fixture) 
     );
     let said = Announcement {
         http_address: Some("10.0.0.1:7700".to_owned()),
+        http_worker_address: Some("10.0.0.1:10011".to_owned()),
         is_leaving: true,
     };
     lease.announce(said).await.unwrap();
     let after = lease.servers().await.unwrap();
     assert_eq!(after[0].http_address.as_deref(), Some("10.0.0.1:7700"));
+    let for_workers = after[0].http_worker_address.as_deref();
+    assert_eq!(for_workers, Some("10.0.0.1:10011"));
     assert_eq!((after[0].is_leaving, after[0].changes), (true, 1));
     assert_eq!(after[1].worker_address, "10.0.0.2:10010");
     assert_eq!(after[1].http_address, None);

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod cluster;
+mod http_workers;
 mod own;
 mod reference;
 mod sqlite_rows;
@@ -254,6 +255,7 @@ impl MigratorTraitSelf for Schema {
             self.step("20261121_cluster", Change::Cluster),
             self.step("20261121_sqlite_rows", Change::SqliteRows),
             self.step("20261121_chosen_worker", Change::ChosenWorker),
+            self.step("20261121_http_workers", Change::HttpWorkers),
         ]
     }
 
@@ -273,6 +275,7 @@ enum Change {
     Cluster,
     SqliteRows,
     ChosenWorker,
+    HttpWorkers,
 }
 
 struct Step {
@@ -300,6 +303,7 @@ impl MigrationTrait for Step {
             Change::Cluster => cluster::create(manager, &self.names).await,
             Change::SqliteRows => sqlite_rows::key_by_instance(manager, &self.names).await,
             Change::ChosenWorker => worker_choice::add_chosen_worker(manager, &self.names).await,
+            Change::HttpWorkers => http_workers::create(manager, &self.names).await,
         }
     }
 }

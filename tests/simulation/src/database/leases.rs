@@ -79,6 +79,7 @@ impl Database {
             },
             worker_address: lease.address.clone(),
             http_address: None,
+            http_worker_address: None,
             is_leaving: lease.is_leaving,
             acquired_at_ms: 0,
             changes: lease.changes,
