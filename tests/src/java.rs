@@ -177,9 +177,18 @@ fn fetch(version: &str, library: &Path) -> io::Result<()> {
         .args(["-B", "-q", "-f"])
         .arg(sources().join("pom.xml"))
         .arg(format!("-Dpowerjob.version={version}"))
+        .arg(format!("-Dclient.version={}", client_of(version)))
         .arg("org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies")
         .arg("-DincludeScope=runtime")
         .arg(format!("-DoutputDirectory={}", library.display())))
+}
+
+/// The client that was released with a worker, or last before it.
+fn client_of(version: &str) -> &str {
+    match version {
+        "4.3.9" => "4.3.6",
+        version => version,
+    }
 }
 
 fn compile(class_path: &str, classes: &Path) -> io::Result<()> {

@@ -34,8 +34,8 @@ async fn two_workers_of_the_latest_version_pass_all_cases() {
 }
 
 #[tokio::test]
-async fn a_worker_of_5_0_1_passes_the_cases() {
-    version_passes("5.0.1").await;
+async fn a_worker_of_5_1_0_passes_the_cases() {
+    version_passes("5.1.0").await;
 }
 
 #[tokio::test]
