@@ -32,6 +32,11 @@ pub struct AgentConfig {
     /// Folder of the agent: its identity, the spool of results, the files of scripts. One agent for
     /// each folder. Default: `powerjob-agent` in the current folder.
     pub work_dir: PathBuf,
+    /// Where other workers reach the agent, `host:port`; port 0 takes a free one, `None` = nowhere.
+    /// Default: `0.0.0.0:0`.
+    pub listen: Option<String>,
+    /// The address under which other workers find it. Default: the one under which the server sees it.
+    pub advertise: Option<String>,
     /// Whether results are kept on disk until the server has them. Default: yes. Without it the end of
     /// the process loses results that the server has not acknowledged, and the agent has a new
     /// identity at each start.
@@ -60,6 +65,8 @@ impl Default for AgentConfig {
             concurrency: None,
             queue: None,
             work_dir: PathBuf::from("powerjob-agent"),
+            listen: Some("0.0.0.0:0".to_owned()),
+            advertise: None,
             spool: true,
             script_places: None,
             script_environment: SCRIPT_ENVIRONMENT.map(str::to_owned).to_vec(),
@@ -145,6 +152,8 @@ pub fn builder(config: AgentConfig) -> WorkerBuilder {
     builder.options.servers = config.servers;
     builder.options.secret = config.secret;
     builder.options.name = config.name;
+    builder.options.listen = config.listen;
+    builder.options.advertise = config.advertise;
     builder.options.concurrency = config.concurrency.unwrap_or(builder.options.concurrency);
     builder.options.queue = config.queue.unwrap_or(builder.options.queue);
     if config.spool {

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use powerjob_common::time::{Clock, SystemClock};
+use powerjob_session::Listener;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -44,6 +45,8 @@ pub(crate) async fn start(
     let (is_connected_sender, is_connected) = watch::channel(false);
     let is_overloaded = Arc::new(AtomicBool::new(false));
     let plan = Plan {
+        incarnation: u64::try_from(clock.now().0).unwrap_or(0),
+        listener: None,
         options,
         registry: Arc::new(registry),
         node_id: node_id.clone(),
@@ -88,7 +91,7 @@ fn runtime_for(options: &Options) -> std::io::Result<Runtime> {
 }
 
 fn run_thread(
-    plan: Plan,
+    mut plan: Plan,
     spool: Option<SpoolOpening>,
     own_runtime: Option<&Runtime>,
     mut stop_requests: mpsc::Receiver<StopRequest>,
@@ -102,6 +105,16 @@ fn run_thread(
     let system = actix::System::new();
     let (result, spool_thread) = system.block_on(async {
         let grace = plan.options.cancel_grace;
+        if let Some(address) = plan.options.listen.clone() {
+            // On this thread: a socket lives as long as the runtime that opened it.
+            match Listener::bind(address).await {
+                Ok(listener) => plan.listener = Some(listener),
+                Err(error) => {
+                    drop(ready.send(Err(StartError::Listen(error))));
+                    return (Err(WorkerError::ThreadEnded), None);
+                }
+            }
+        }
         let (node, spool_thread) = match Node::build(plan, spool, code_runtime) {
             Ok(built) => built,
             Err(error) => {

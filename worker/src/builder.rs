@@ -17,8 +17,9 @@ use crate::error::StartError;
 use crate::handle::WorkerHandle;
 use crate::outcome::BoxError;
 use crate::processor::handler::{BlockingClosure, Closure};
-use crate::processor::registry::{Executable, Registry};
-use crate::processor::{BlockingProcessor, Processor};
+use crate::processor::registry::{Executable, Registered, Registry};
+use crate::processor::steps::Steps;
+use crate::processor::{BlockingProcessor, BroadcastProcessor, MapReduceProcessor, Processor};
 
 /// A worker: takes runs from a server and carries them out with the processors of this program.
 #[derive(Debug, Clone, Copy)]
@@ -135,6 +136,26 @@ impl WorkerBuilder {
         self
     }
 
+    /// Where other workers reach this one for jobs that run on several workers, as `host:port` of
+    /// this machine; port 0 takes a free one. Default `0.0.0.0:0`.
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.options.listen = Some(address.into());
+        self
+    }
+
+    /// Takes part in no job that runs on several workers, except as the only one: no port is opened.
+    pub fn without_peers(mut self) -> Self {
+        self.options.listen = None;
+        self
+    }
+
+    /// The address under which other workers find this one, as `host:port`. Default: the one under
+    /// which the server sees this worker, with the port of [`WorkerBuilder::listen`].
+    pub fn advertise(mut self, address: impl Into<String>) -> Self {
+        self.options.advertise = Some(address.into());
+        self
+    }
+
     /// Folder for temporary files of runs. Default: the system's.
     pub fn work_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.options.work_dir = Some(folder.into());
@@ -159,6 +180,30 @@ impl WorkerBuilder {
     pub fn register(mut self, name: &str, processor: impl Processor) -> Self {
         self.registry
             .register(name, &caller(), Executable::Async(Arc::new(processor)));
+        self
+    }
+
+    /// Registers a processor that does more for jobs that run on every worker.
+    #[track_caller]
+    pub fn register_broadcast(mut self, name: &str, processor: impl BroadcastProcessor) -> Self {
+        let processor = Arc::new(processor);
+        let found = Registered {
+            steps: Steps::of_broadcast(&processor),
+            executable: Executable::Async(processor),
+        };
+        self.registry.register(name, &caller(), found);
+        self
+    }
+
+    /// Registers a processor that puts the results of its tasks together.
+    #[track_caller]
+    pub fn register_map_reduce(mut self, name: &str, processor: impl MapReduceProcessor) -> Self {
+        let processor = Arc::new(processor);
+        let found = Registered {
+            steps: Steps::of_map_reduce(&processor),
+            executable: Executable::Async(processor),
+        };
+        self.registry.register(name, &caller(), found);
         self
     }
 

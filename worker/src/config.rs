@@ -25,6 +25,10 @@ pub(crate) struct Options {
     pub(crate) spool: Option<PathBuf>,
     pub(crate) work_dir: Option<PathBuf>,
     pub(crate) runtime: Option<Handle>,
+    /// Where other workers reach this one; `None` = nowhere.
+    pub(crate) listen: Option<String>,
+    /// Under which address; `None` = that under which the server sees it.
+    pub(crate) advertise: Option<String>,
 }
 
 impl Default for Options {
@@ -45,6 +49,8 @@ impl Default for Options {
             spool: None,
             work_dir: None,
             runtime: None,
+            listen: Some("0.0.0.0:0".to_owned()),
+            advertise: None,
         }
     }
 }
@@ -84,12 +90,15 @@ impl Options {
             self.max_result_chars >= 64,
             "results need at least 64 characters",
         );
-        for server in &self.servers {
-            let port = server.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        let own = self.listen.iter().chain(&self.advertise);
+        for address in self.servers.iter().chain(own) {
+            let port = address
+                .rsplit_once(':')
+                .filter(|(host, _)| !host.is_empty());
             let is_address = port.is_some_and(|(_, port)| port.parse::<u16>().is_ok());
             check(
                 is_address,
-                &format!("'{server}' is not an address like host:10010"),
+                &format!("'{address}' is not an address like host:10010"),
             );
         }
         mistakes

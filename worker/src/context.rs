@@ -59,10 +59,11 @@ impl TaskContext {
         self.run.request.attempt
     }
 
-    /// How often the worker has repeated the task within this attempt: 0 the first time, up to
+    /// How often the task has failed before within this attempt: 0 the first time, up to
     /// [`Self::max_task_retries`].
     pub fn task_retry(&self) -> u32 {
-        self.run.repeated()
+        let task = self.run.task.as_ref();
+        task.map_or_else(|| self.run.repeated(), |task| task.start.retry)
     }
 
     /// How often the worker repeats a failed task by itself before the attempt fails.
@@ -105,13 +106,19 @@ impl TaskContext {
         UnixMillis(self.run.request.nominal_time_ms)
     }
 
-    /// The same for all attempts of an instance and different for any two instances: hand it to
-    /// systems that recognise repetitions, because a run may be repeated after a crash.
+    /// The same for all attempts of an instance or of one task of it, and different for any two:
+    /// hand it to systems that recognise repetitions, because a run may be repeated after a crash.
+    ///
+    /// The first attempt of a task that maps and its repetition make tasks with keys of their own.
     pub fn idempotency_key(&self) -> String {
-        format!(
-            "{}-{}",
-            self.run.request.job_id, self.run.request.instance_id
-        )
+        let request = &self.run.request;
+        match &self.run.task {
+            None => format!("{}-{}", request.job_id, request.instance_id),
+            Some(task) => format!(
+                "{}-{}-{}",
+                request.job_id, request.instance_id, task.start.id
+            ),
+        }
     }
 
     /// The workflow instance that the run belongs to.
@@ -187,6 +194,15 @@ impl TaskContext {
         let value = self.run.extensions().get(&TypeId::of::<T>()).cloned()?;
         value.downcast().ok()
     }
+}
+
+/// Reads bytes as JSON.
+pub(crate) fn parse_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ParamsError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| ParamsError {
+        field: ".".into(),
+        reason: error.to_string(),
+    })?;
+    parse(text)
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ParamsError> {

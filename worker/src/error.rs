@@ -11,6 +11,9 @@ pub enum StartError {
     /// Its folder cannot be used.
     #[error("the folder of the worker cannot be used")]
     Store(#[from] StoreError),
+    /// Other workers cannot be let in at the address that was asked for.
+    #[error("the worker gets no port for other workers")]
+    Listen(#[source] std::io::Error),
     /// The system has no thread for it.
     #[error("the worker gets no thread")]
     Thread(#[from] std::io::Error),

@@ -43,27 +43,37 @@ mod run_log_layer;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod store;
+mod sub_tasks;
+mod task_part;
 
 pub use builder::{Worker, WorkerBuilder};
 pub use context::{ParamsError, RunLogger, TaskContext};
 pub use domain::ending::CancelReason;
+pub use domain::heavy::results::TaskResult;
 pub use error::{StartError, WorkerError};
 pub use handle::WorkerHandle;
 pub use outcome::{BoxError, Output, ProcessResult};
 pub use powerjob_common::id::{InstanceId, JobId, TraceId};
 pub use powerjob_common::time::UnixMillis;
 pub use powerjob_worker_macros::powerjob_handler;
-pub use processor::{BlockingProcessor, Processor};
+pub use processor::{BlockingProcessor, BroadcastProcessor, MapReduceProcessor, Processor};
 pub use run_log_layer::RunLogLayer;
 pub use store::StoreError;
+pub use sub_tasks::TaskResults;
+pub use task_part::MapError;
 
 /// What the attribute macro needs; not for use by hand.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::outcome::returned;
     pub use crate::processor::ProcessFuture;
-    pub use crate::processor::handler::{Call, HANDLERS, Handler};
+    pub use crate::processor::handler::{Call, HANDLERS, Handler, StepCall, StepCalls};
     pub use linkme;
+
+    /// The results of the other tasks, for a step of a handler.
+    pub fn results(ctx: &crate::TaskContext) -> crate::TaskResults {
+        ctx.results()
+    }
 }
 
 /// The examples of the page about processors, compiled.

@@ -11,11 +11,14 @@ use powerjob_common::actor::{ActorScope, ActorSlot, Guardian, OnDeath, Port};
 use powerjob_common::id::NodeRef;
 use powerjob_common::time::Clock;
 use powerjob_protocol::wire::worker_to_server::InstanceReport;
-use powerjob_session::{Identity, Role};
+use powerjob_session::{Identity, Listener, Role};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::actor::guest_tracker::{GuestTracker, GuestTrackerParts};
 use crate::actor::health_reporter::HealthReporter;
+use crate::actor::heavy_tracker::{HeavyTracker, HeavyTrackerParts};
 use crate::actor::letters::{CancelAllRuns, CloseSession, Drain, FlushLogs, ReportsSpooled};
 use crate::actor::log_shipper::LogShipper;
 use crate::actor::processor_tracker::{ProcessorTracker, ProcessorTrackerParts};
@@ -30,6 +33,8 @@ use crate::processor::registry::Registry;
 use crate::processor::runner::EventQueue;
 use crate::rpc::course::Course;
 use crate::rpc::dialing::Dialing;
+use crate::rpc::peer_inbox::PeerPorts;
+use crate::rpc::peers::{EXECUTOR, MASTER, PeerGate, PeerIdentity, Peers};
 use crate::run::RunSetting;
 use crate::store::{OnDurable, Spool, SpoolOpening};
 
@@ -51,6 +56,10 @@ pub(crate) struct Plan {
     pub(crate) is_connected: watch::Sender<bool>,
     pub(crate) is_overloaded: Arc<AtomicBool>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Number of this life of the worker.
+    pub(crate) incarnation: u64,
+    /// Where other workers reach it.
+    pub(crate) listener: Option<Listener>,
 }
 
 /// A built worker, as far as its shutdown needs it.
@@ -58,11 +67,15 @@ pub(crate) struct Node {
     pub(crate) guardian: Guardian,
     drain_tasks: Port<Drain>,
     drain_link: Port<Drain>,
+    drain_guests: Port<Drain>,
     cancel_all: Port<CancelAllRuns>,
+    cancel_masters: Port<CancelAllRuns>,
     flush_logs: Port<FlushLogs>,
     close: Port<CloseSession>,
     load: watch::Receiver<Load>,
+    guests: watch::Receiver<usize>,
     is_connected: watch::Receiver<bool>,
+    _stop_listening: DropGuard,
 }
 
 /// The places of the actors, before any of them runs.
@@ -70,6 +83,8 @@ struct Slots {
     link: ActorSlot<ServerLink>,
     tasks: ActorSlot<TaskTracker>,
     processors: ActorSlot<ProcessorTracker>,
+    heavy: ActorSlot<HeavyTracker>,
+    guests: ActorSlot<GuestTracker>,
     health: ActorSlot<HealthReporter>,
     logs: ActorSlot<LogShipper>,
 }
@@ -80,6 +95,8 @@ impl Slots {
             link: ActorSlot::new(scope, "worker/server_link", TRACKER_PLACES),
             tasks: ActorSlot::new(scope, "worker/task_tracker", TRACKER_PLACES),
             processors: ActorSlot::new(scope, "worker/processor_tracker", TRACKER_PLACES),
+            heavy: ActorSlot::new(scope, MASTER, TRACKER_PLACES),
+            guests: ActorSlot::new(scope, EXECUTOR, TRACKER_PLACES),
             health: ActorSlot::new(scope, "worker/health_reporter", SMALL_QUEUE),
             logs: ActorSlot::new(scope, "worker/log_shipper", SMALL_QUEUE),
         }
@@ -89,7 +106,7 @@ impl Slots {
 impl Node {
     /// Starts all actors on the arbiter of this thread.
     pub(crate) fn build(
-        plan: Plan,
+        mut plan: Plan,
         spool: Option<SpoolOpening>,
         code_runtime: Handle,
     ) -> std::io::Result<(Self, Option<JoinHandle<()>>)> {
@@ -105,7 +122,19 @@ impl Node {
             ProcessorTracker::new(parts.clone())
         });
         let owed = Owed { spool, restored };
-        let parts = plan.task_tracker(&slots, &logs, owed, load_sender);
+        let (busy, guests) = watch::channel(0);
+        let setting = plan.run_setting(&logs);
+        let peers = plan.peers(&slots, &scope);
+        let parts = plan.guest_tracker(&slots, &setting, &peers, busy);
+        guardian.start(&slots.guests, &arbiter, end, move || {
+            GuestTracker::new(parts.clone())
+        });
+        let peers_to_let_in = peers.clone();
+        let parts = plan.heavy_tracker(&slots, peers);
+        guardian.start(&slots.heavy, &arbiter, end, move || {
+            HeavyTracker::new(parts.clone())
+        });
+        let parts = plan.task_tracker(&slots, setting, owed, load_sender);
         guardian.start(&slots.tasks, &arbiter, end, move || {
             TaskTracker::new(parts.clone())
         });
@@ -113,17 +142,22 @@ impl Node {
         guardian.start(&slots.link, &arbiter, end, move || {
             ServerLink::new(parts.clone())
         });
+        let stop_listening = Plan::listen(plan.listener.take(), &peers_to_let_in, &slots, &scope);
         start_rebuildable(&guardian, &slots, &logs, plan.work_dir());
         let me = "worker/shutdown";
         let node = Self {
             guardian,
             drain_tasks: slots.tasks.port().from(me),
             drain_link: slots.link.port().from(me),
+            drain_guests: slots.guests.port().from(me),
             cancel_all: slots.processors.port().from(me),
+            cancel_masters: slots.heavy.port().from(me),
             flush_logs: slots.logs.port().from(me),
             close: slots.link.port().from(me),
             load,
+            guests,
             is_connected: plan.is_connected.subscribe(),
+            _stop_listening: stop_listening,
         };
         Ok((node, spool_thread))
     }
@@ -132,11 +166,12 @@ impl Node {
     pub(crate) async fn shut_down(&self, deadline: Duration, grace: Duration) {
         self.drain_tasks.tell(Drain {}).ok();
         self.drain_link.tell(Drain {}).ok();
-        if !self.wait(deadline, |load| load.held == 0).await {
+        self.drain_guests.tell(Drain {}).ok();
+        if !self.wait_for_runs(deadline).await {
             let reason = CancelReason::WorkerShutdown;
+            self.cancel_masters.tell(CancelAllRuns { reason }).ok();
             self.cancel_all.tell(CancelAllRuns { reason }).ok();
-            self.wait(grace + Duration::from_secs(1), |load| load.held == 0)
-                .await;
+            self.wait_for_runs(grace + Duration::from_secs(1)).await;
         }
         if *self.is_connected.borrow() {
             self.flush_logs
@@ -158,6 +193,16 @@ impl Node {
                 "the worker ends with work left"
             );
         }
+    }
+
+    /// Waits until nothing runs here, neither for the server nor for other workers.
+    async fn wait_for_runs(&self, limit: Duration) -> bool {
+        let (mut load, mut guests) = (self.load.clone(), self.guests.clone());
+        let both = async {
+            load.wait_for(|load| load.held == 0).await.ok();
+            guests.wait_for(|busy| *busy == 0).await.ok();
+        };
+        tokio::time::timeout(limit, both).await.is_ok()
     }
 
     async fn wait(&self, limit: Duration, is_reached: impl Fn(&Load) -> bool) -> bool {
@@ -207,6 +252,18 @@ fn start_rebuildable(guardian: &Guardian, slots: &Slots, logs: &Arc<LogQueue>, w
     });
 }
 
+/// Who hears what comes from other workers.
+fn peer_ports(slots: &Slots) -> PeerPorts {
+    let from = "worker/peers";
+    PeerPorts {
+        open: slots.guests.port().from(from),
+        start: slots.guests.port().from(from),
+        close: slots.guests.port().from(from),
+        results: slots.heavy.port().from(from),
+        map: slots.heavy.port().from(from),
+    }
+}
+
 /// The ends of an earlier life, and the way of new ones to the disk.
 struct Owed {
     spool: Option<Spool>,
@@ -230,6 +287,7 @@ impl Plan {
         ProcessorTrackerParts {
             me: slots.processors.port().from(slots.processors.path()),
             task_tracker: slots.tasks.port().from(slots.processors.path()),
+            guests: slots.guests.port().from(slots.processors.path()),
             events: Arc::new(EventQueue::default()),
             runtime: code_runtime,
             clock: self.clock.clone(),
@@ -242,7 +300,7 @@ impl Plan {
     fn task_tracker(
         &self,
         slots: &Slots,
-        logs: &Arc<LogQueue>,
+        setting: Arc<RunSetting>,
         owed: Owed,
         load: watch::Sender<Load>,
     ) -> TaskTrackerParts {
@@ -250,9 +308,11 @@ impl Plan {
         TaskTrackerParts {
             start: slots.processors.port().from(me),
             cancel: slots.processors.port().from(me),
+            start_heavy: slots.heavy.port().from(me),
+            cancel_heavy: slots.heavy.port().from(me),
             send: slots.link.port().from(me),
             registry: self.registry.clone(),
-            setting: self.run_setting(logs),
+            setting,
             spool: owed.spool,
             limits: Limits {
                 held: self.capacity(),
@@ -287,6 +347,8 @@ impl Plan {
             me: slots.link.port().from(me),
             run: slots.tasks.port().from(me),
             stop: slots.tasks.port().from(me),
+            teams: slots.heavy.port().from(me),
+            tasks: slots.heavy.port().from(me),
             inventory: slots.tasks.port().from(me),
             inventory_answered: slots.tasks.port().from(me),
             session_lost: slots.tasks.port().from(me),
@@ -303,12 +365,100 @@ impl Plan {
     }
 
     fn identity(&self) -> Identity {
-        let incarnation = u64::try_from(self.clock.now().0).unwrap_or(0);
-        let node = NodeRef {
+        Identity {
+            advertised: self.advertised(),
+            ..Identity::new(self.node_ref(), Role::Worker)
+        }
+    }
+
+    fn node_ref(&self) -> NodeRef {
+        NodeRef {
             node_id: self.node_id.clone(),
-            incarnation,
+            incarnation: self.incarnation,
+        }
+    }
+
+    /// Where other workers find this one; without a host, it is where the server sees it.
+    fn advertised(&self) -> String {
+        match (&self.options.advertise, &self.listener) {
+            (Some(address), Some(_)) => address.clone(),
+            (None, Some(listener)) => format!(":{}", listener.local_addr().port()),
+            (_, None) => String::new(),
+        }
+    }
+
+    fn peers(&self, slots: &Slots, scope: &ActorScope) -> Peers {
+        let me = PeerIdentity {
+            identity: self.identity(),
+            app: self.options.app.clone(),
+            secret: self.options.secret.clone(),
+            scope: scope.clone(),
         };
-        Identity::new(node, Role::Worker)
+        let from = "worker/peers";
+        let (master, guests) = (
+            slots.heavy.port().from(from),
+            slots.guests.port().from(from),
+        );
+        Peers::new(me, master, guests)
+    }
+
+    /// Takes connections of other workers until the guard is dropped.
+    fn listen(
+        listener: Option<Listener>,
+        peers: &Peers,
+        slots: &Slots,
+        scope: &ActorScope,
+    ) -> DropGuard {
+        let stop = CancellationToken::new();
+        if let Some(listener) = listener {
+            let gate = Arc::new(PeerGate {
+                peers: peers.clone(),
+                ports: peer_ports(slots),
+            });
+            let config = peers.listen_config();
+            actix_rt::spawn(listener.serve(config, gate, scope.clone(), stop.clone()));
+        }
+        stop.drop_guard()
+    }
+
+    fn heavy_tracker(&self, slots: &Slots, peers: Peers) -> HeavyTrackerParts {
+        let me = slots.heavy.path();
+        HeavyTrackerParts {
+            me: slots.heavy.port().from(me),
+            adrift: slots.heavy.port().from(me),
+            closed: slots.heavy.port().from(me),
+            task_tracker: slots.tasks.port().from(me),
+            open_here: slots.guests.port().from(me),
+            start_here: slots.guests.port().from(me),
+            close_here: slots.guests.port().from(me),
+            peers,
+            peer_ports: peer_ports(slots),
+            node: self.node_ref(),
+            name: identity::display_name(self.options.name.as_deref()),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn guest_tracker(
+        &self,
+        slots: &Slots,
+        setting: &Arc<RunSetting>,
+        peers: &Peers,
+        busy: watch::Sender<usize>,
+    ) -> GuestTrackerParts {
+        let me = slots.guests.path();
+        GuestTrackerParts {
+            me: slots.guests.port().from(me),
+            start: slots.processors.port().from(me),
+            cancel: slots.processors.port().from(me),
+            results_here: slots.heavy.port().from(me),
+            map_here: slots.heavy.port().from(me),
+            peers: peers.clone(),
+            node: self.node_ref(),
+            registry: self.registry.clone(),
+            setting: setting.clone(),
+            busy,
+        }
     }
 
     fn presentation(&self, identity: &Identity) -> Presentation {

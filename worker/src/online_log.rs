@@ -73,6 +73,8 @@ pub(crate) struct LogWriter {
     queue: Arc<LogQueue>,
     key: RunKey,
     threshold: i32,
+    /// Stands before each line.
+    prefix: Box<str>,
     counter: Mutex<LineCounter>,
 }
 
@@ -86,7 +88,16 @@ impl LogWriter {
             queue,
             key,
             threshold,
+            prefix: Box::default(),
             counter: Mutex::default(),
+        }
+    }
+
+    /// Puts the name of the worker before each line: several write into the log of the run.
+    pub(crate) fn named(self, worker: &str) -> Self {
+        Self {
+            prefix: format!("[{worker}] ").into(),
+            ..self
         }
     }
 
@@ -109,7 +120,7 @@ impl LogWriter {
                 let line = LogLine {
                     at_ms,
                     level,
-                    text: piece.to_owned(),
+                    text: [&*self.prefix, piece].concat(),
                 };
                 book.push(self.key, &mut counter, line);
             }
@@ -150,6 +161,7 @@ mod tests {
         let key = RunKey {
             instance_id: 1,
             attempt: 1,
+            number: 0,
         };
         let writer = LogWriter::new(queue.clone(), key, threshold);
         for (level, text) in texts {

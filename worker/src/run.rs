@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use crate::domain::RunKey;
 use crate::domain::ending::CancelReason;
 use crate::online_log::{LogQueue, LogWriter};
+use crate::task_part::TaskPart;
 
 type Extensions = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
 
@@ -34,9 +35,11 @@ pub(crate) struct RunSetting {
 /// One run, from its acceptance to the end of its code.
 pub(crate) struct Run {
     pub(crate) key: RunKey,
-    pub(crate) request: RunInstance,
+    pub(crate) request: Arc<RunInstance>,
     pub(crate) setting: Arc<RunSetting>,
-    pub(crate) log: LogWriter,
+    pub(crate) log: Arc<LogWriter>,
+    /// The task that is carried out; `None` if it is the whole instance.
+    pub(crate) task: Option<TaskPart>,
     started_at_ms: AtomicI64,
     /// Repetitions of the code after a failure.
     repeated: AtomicU32,
@@ -60,14 +63,37 @@ impl fmt::Debug for Run {
 }
 
 impl Run {
+    /// A run of a whole instance.
     pub(crate) fn new(request: RunInstance, setting: &Arc<RunSetting>) -> Arc<Self> {
+        let key = RunKey::of_attempt(request.instance_id, request.attempt);
+        let log = Arc::new(LogWriter::new(setting.logs.clone(), key, request.log_level));
+        Self::with(key, Arc::new(request), (log, None), setting)
+    }
+
+    /// A run of one task of an instance; `number` is that of the run on this worker.
+    pub(crate) fn of_task(
+        number: u64,
+        request: &Arc<RunInstance>,
+        (log, task): (Arc<LogWriter>, TaskPart),
+        setting: &Arc<RunSetting>,
+    ) -> Arc<Self> {
         let key = RunKey {
-            instance_id: request.instance_id,
-            attempt: request.attempt,
+            number,
+            ..RunKey::of_attempt(request.instance_id, request.attempt)
         };
+        Self::with(key, request.clone(), (log, Some(task)), setting)
+    }
+
+    fn with(
+        key: RunKey,
+        request: Arc<RunInstance>,
+        (log, task): (Arc<LogWriter>, Option<TaskPart>),
+        setting: &Arc<RunSetting>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             key,
-            log: LogWriter::new(setting.logs.clone(), key, request.log_level),
+            log,
+            task,
             request,
             setting: setting.clone(),
             started_at_ms: AtomicI64::new(0),

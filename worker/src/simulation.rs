@@ -336,6 +336,7 @@ fn key((instance_id, attempt): Attempt) -> RunKey {
     RunKey {
         instance_id,
         attempt,
+        number: 0,
     }
 }
 

@@ -4,6 +4,7 @@ use powerjob_common::status::{InstanceStatus, LogLevel};
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::instance::{Instance, InstanceSummary, LogEntry, LogPage};
 use powerjob_protocol::api::page::Page;
+use powerjob_protocol::api::task::TaskOverview;
 
 use crate::client::Client;
 use crate::error::Error;
@@ -77,6 +78,12 @@ impl Client {
     /// Loads a run.
     pub async fn instance(&self, id: Id) -> Result<Instance, Error> {
         self.json(Request::get(format!("/v1/instances/{id}"))).await
+    }
+
+    /// How the tasks of a run fare that is spread over several workers; at most `limit` are listed.
+    pub async fn instance_tasks(&self, id: Id, limit: Option<u32>) -> Result<TaskOverview, Error> {
+        let request = Request::get(format!("/v1/instances/{id}/tasks")).with("limit", limit);
+        self.json(request).await
     }
 
     /// Stops a run that waits or runs.

@@ -19,4 +19,5 @@ pub mod schema;
 pub mod server;
 pub mod session;
 pub mod statistics;
+pub mod task;
 pub mod worker;

@@ -1,7 +1,7 @@
 //! The message types and their numbers. Numbers are never used again.
 
 use super::codec::{Decode, Encode};
-use super::{node, server_to_worker, worker_to_server};
+use super::{node, server_to_worker, worker_to_server, worker_to_worker};
 
 /// The number of a message type: domain in the high, number in the low 16 bits; a reply has bit 15 set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,12 +55,12 @@ pub trait WireQuestion: WireMessage {
     type Answer: WireMessage;
 }
 
-/// One line per type: number, name, the lane if it is not the control lane, the lists whose items
-/// name instances, and the same for the answer.
+/// One line per type: number, name, the lane if it is not the control lane, the fields that name
+/// instances or the lists whose items do, and the lists of the answer.
 macro_rules! messages {
     ($(
         $type:ty = $id:literal $name:literal
-            $(lane $lane:ident)? $(about [$($list:ident),+])?
+            $(lane $lane:ident)? $(of $($field:ident).+)? $(about [$($list:ident),+])?
             $(=> $answer:ty, $answer_name:literal $(about [$($answer_list:ident),+])?)?;
     )+) => {
         $(
@@ -68,6 +68,9 @@ macro_rules! messages {
                 const TYPE: TypeId = TypeId($id);
                 const NAME: &'static str = $name;
                 $(const LANE: Lane = Lane::$lane;)?
+                $(fn instances(&self) -> Vec<i64> {
+                    vec![self.$($field).+]
+                })?
                 $(fn instances(&self) -> Vec<i64> {
                     let mut instances = Vec::new();
                     $(instances.extend(self.$list.iter().map(|item| item.instance_id));)+
@@ -140,6 +143,19 @@ messages! {
     server_to_worker::KillInstances = 0x0002_0003 "KillInstances" about [items]
         => server_to_worker::KillAnswers, "KillAnswers";
     server_to_worker::OwnerMoved = 0x0002_0004 "OwnerMoved";
+    server_to_worker::NameTeams = 0x0002_0005 "NameTeams" about [items];
+    server_to_worker::GetTasks = 0x0002_0006 "GetTasks" of instance_id
+        => server_to_worker::TaskOverview, "TaskOverview";
+    worker_to_worker::TaskResults = 0x0003_0001 "TaskResults" of instance_id
+        => worker_to_worker::ResultsTaken, "ResultsTaken";
+    worker_to_worker::MapTasks = 0x0003_0002 "MapTasks" lane Bulk of instance_id
+        => worker_to_worker::TasksMapped, "TasksMapped";
+    worker_to_worker::StartTasks = 0x0004_0001 "StartTasks" lane Bulk of instance_id
+        => worker_to_worker::TasksStarted, "TasksStarted";
+    worker_to_worker::CloseWork = 0x0004_0002 "CloseWork" of instance_id
+        => worker_to_worker::WorkClosed, "WorkClosed";
+    worker_to_worker::OpenWork = 0x0004_0003 "OpenWork" of run.instance_id
+        => worker_to_worker::WorkOpened, "WorkOpened";
     node::GetActors = 0x0006_0001 "GetActors" => node::ActorReadings, "ActorReadings";
     node::WatchTap = 0x0006_0002 "WatchTap";
     node::UnwatchTap = 0x0006_0003 "UnwatchTap";

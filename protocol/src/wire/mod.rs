@@ -9,3 +9,4 @@ pub mod message;
 pub mod node;
 pub mod server_to_worker;
 pub mod worker_to_server;
+pub mod worker_to_worker;

@@ -150,3 +150,104 @@ pub struct OwnerMoved {
     /// Epoch of its ownership; commands of an earlier one are stale. 0 = unknown.
     pub epoch: i64,
 }
+
+/// Names the workers that may take part in instances whose master is the receiver. Sent before the
+/// request to run, and again whenever the list changes; each list takes the place of the last one.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct NameTeams {
+    /// The instances with their workers.
+    pub items: Vec<InstanceTeam>,
+}
+
+/// The workers that may take part in one instance.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct InstanceTeam {
+    /// The instance.
+    pub instance_id: i64,
+    /// The attempt.
+    pub attempt: u32,
+    /// Epoch of the server's ownership of the application.
+    pub epoch: i64,
+    /// The workers, the master among them if it may carry out tasks itself; the best ones first.
+    pub workers: Vec<TeamWorker>,
+}
+
+/// A worker that may take part in an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct TeamWorker {
+    /// Name of its node.
+    pub node_id: String,
+    /// Its life.
+    pub incarnation: u64,
+    /// Its name for people.
+    pub name: String,
+    /// `host:port` where other workers reach it; empty = nowhere.
+    pub address: String,
+}
+
+/// Asks a worker how the tasks of an instance fare whose master it is.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct GetTasks {
+    /// The instance.
+    pub instance_id: i64,
+    /// The attempt.
+    pub attempt: u32,
+    /// Tasks to be listed at most, the failed ones first.
+    pub limit: u32,
+}
+
+/// Answers [`GetTasks`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct TaskOverview {
+    /// Whether the worker is the master of this attempt; otherwise the rest is empty.
+    pub is_known: bool,
+    /// All tasks.
+    pub total: TaskCounts,
+    /// By worker.
+    pub workers: Vec<WorkerTasks>,
+    /// Failed ones, running ones, then those that ended last.
+    pub tasks: Vec<TaskLine>,
+}
+
+/// How many tasks are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct TaskCounts {
+    /// Given to no worker.
+    pub waiting: u64,
+    /// Given to a worker.
+    pub running: u64,
+    /// Ended well.
+    pub succeeded: u64,
+    /// Failed for good.
+    pub failed: u64,
+}
+
+/// The tasks of one worker.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct WorkerTasks {
+    /// Name of its node.
+    pub node_id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Whether it can be given tasks now.
+    pub is_ready: bool,
+    /// Its tasks; none is waiting.
+    pub counts: TaskCounts,
+}
+
+/// One task for people.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct TaskLine {
+    /// Its path, such as `0.3.1`.
+    pub id: String,
+    /// Name of its level.
+    pub name: String,
+    /// 1 waiting, 4 running, 5 failed, 6 succeeded.
+    pub status: u8,
+    /// Name of the worker that has or had it; empty = none.
+    pub worker: String,
+    /// How often it was given to a worker.
+    pub attempts: u32,
+    /// Its result or the cause of its last failure, shortened.
+    pub result: String,
+}

@@ -5,6 +5,7 @@ use powerjob_protocol::wire::message::{TypeId, WireMessage};
 use powerjob_protocol::wire::node::*;
 use powerjob_protocol::wire::server_to_worker::*;
 use powerjob_protocol::wire::worker_to_server::*;
+use powerjob_protocol::wire::worker_to_worker::*;
 
 const INSTANCE: i64 = 241_521_139_652_755_520;
 const TIME_MS: i64 = 1_733_576_949_000;
@@ -85,6 +86,55 @@ pub(crate) fn all() -> Vec<Sample> {
         sample(OwnerMoved {
             owner: "10.0.0.2:10010".to_owned(),
             epoch: 8,
+        }),
+        sample(name_teams()),
+        sample(GetTasks {
+            instance_id: INSTANCE,
+            attempt: 2,
+            limit: 100,
+        }),
+        sample(task_overview()),
+        sample(task_results()),
+        sample(ResultsTaken { is_known: true }),
+        sample(MapTasks {
+            instance_id: INSTANCE,
+            attempt: 2,
+            parent: TASK,
+            batch: 1,
+            name: "chunk".to_owned(),
+            contents: vec![b"[1,2]".to_vec(), Vec::new()],
+        }),
+        sample(TasksMapped {
+            verdict: MapVerdict::Gap,
+        }),
+        sample(StartTasks {
+            instance_id: INSTANCE,
+            attempt: 2,
+            generation: 1,
+            tasks: [
+                TaskStage::Root,
+                TaskStage::Prepare,
+                TaskStage::Work,
+                TaskStage::Finish,
+            ]
+            .map(task_start)
+            .to_vec(),
+        }),
+        sample(TasksStarted { is_taken: true }),
+        sample(CloseWork {
+            instance_id: INSTANCE,
+            attempt: 2,
+            reason: CloseReason::TimeLimit,
+        }),
+        sample(WorkClosed {}),
+        sample(OpenWork {
+            run: run_instance(),
+            generation: 1,
+        }),
+        sample(WorkOpened {
+            verdict: OpenVerdict::Invalid("no such processor".to_owned()),
+            window: 10,
+            held: vec![TASK],
         }),
         sample(GetActors {}),
         sample(actor_readings()),
@@ -222,6 +272,83 @@ fn actor_readings() -> ActorReadings {
             p50_us: 12,
             p99_us: 251,
             restarts: 1,
+        }],
+    }
+}
+
+const TASK: TaskRef = TaskRef {
+    task: 70_000,
+    attempt: 3,
+};
+
+fn task_start(stage: TaskStage) -> TaskStart {
+    TaskStart {
+        task: TASK,
+        stage,
+        retry: 1,
+        id: "0.3.1".to_owned(),
+        name: "chunk".to_owned(),
+        content: b"[1,2]".to_vec(),
+    }
+}
+
+fn task_results() -> TaskResults {
+    let ends = [TaskEnd::Succeeded, TaskEnd::Failed, TaskEnd::GivenBack];
+    TaskResults {
+        instance_id: INSTANCE,
+        attempt: 2,
+        generation: 1,
+        window: 300,
+        items: ends
+            .map(|end| TaskResult {
+                task: TASK,
+                end,
+                result: "3".to_owned(),
+                ran_ms: 15,
+            })
+            .to_vec(),
+    }
+}
+
+fn name_teams() -> NameTeams {
+    NameTeams {
+        items: vec![InstanceTeam {
+            instance_id: INSTANCE,
+            attempt: 2,
+            epoch: 17,
+            workers: vec![TeamWorker {
+                node_id: "w1-5f2a".to_owned(),
+                incarnation: 1_733_576_949_000,
+                name: "w1".to_owned(),
+                address: "10.0.0.7:40001".to_owned(),
+            }],
+        }],
+    }
+}
+
+fn task_overview() -> TaskOverview {
+    let counts = TaskCounts {
+        waiting: 1,
+        running: 2,
+        succeeded: 300,
+        failed: 4,
+    };
+    TaskOverview {
+        is_known: true,
+        total: counts,
+        workers: vec![WorkerTasks {
+            node_id: "w1-5f2a".to_owned(),
+            name: "w1".to_owned(),
+            is_ready: true,
+            counts,
+        }],
+        tasks: vec![TaskLine {
+            id: "0.3.1".to_owned(),
+            name: "chunk".to_owned(),
+            status: 5,
+            worker: "w1".to_owned(),
+            attempts: 3,
+            result: "boom".to_owned(),
         }],
     }
 }

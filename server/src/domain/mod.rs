@@ -17,6 +17,7 @@ pub mod policy;
 pub mod share_out;
 pub mod statistics;
 pub mod status_check;
+pub mod team;
 pub mod tracker_selector;
 pub mod trigger;
 pub mod upcoming;

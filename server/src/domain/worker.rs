@@ -14,6 +14,8 @@ pub struct Worker {
     pub app_id: AppId,
     /// For display, and for a job's designated workers.
     pub address: String,
+    /// `host:port` where other workers of the application reach it; empty = nowhere.
+    pub peer_address: String,
     pub tags: Vec<String>,
     /// Name and version of its software.
     pub software: String,

@@ -229,6 +229,7 @@ pub(crate) mod tests {
             },
             app_id: AppId(1),
             address: format!("{name}:1"),
+            peer_address: String::new(),
             tags: vec!["tag1".to_owned(), "gpu".to_owned()],
             software: "test".to_owned(),
             state: WorkerState::Online,

@@ -7,6 +7,7 @@ use powerjob_common::time::UnixMillis;
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::instance::{Instance, InstanceSummary};
 use powerjob_protocol::api::page::Page;
+use powerjob_protocol::api::task::TaskOverview;
 use utoipa::IntoParams;
 
 use super::State;
@@ -15,6 +16,7 @@ use super::guard::{Caller, ForApp, ForInstance};
 use super::query::{FromQuery, Query, QueryReader};
 use super::route::{Needs, Routes};
 use crate::service::instances::{self, Action, InstanceFilter};
+use crate::service::tasks;
 
 pub(super) fn configure(routes: &mut Routes) {
     routes.get(
@@ -26,6 +28,11 @@ pub(super) fn configure(routes: &mut Routes) {
         "/instances/{instanceId}",
         Needs::Instance(Permission::Read),
         show,
+    );
+    routes.get(
+        "/instances/{instanceId}/tasks",
+        Needs::Instance(Permission::Read),
+        tasks,
     );
     routes.post(
         "/instances/{instanceId}/stop",
@@ -112,6 +119,41 @@ pub(super) async fn show(
     ForInstance(instance): ForInstance,
 ) -> Result<Json<Instance>, ApiError> {
     Ok(Json(instances::show(&state.services, &instance).await?))
+}
+
+/// How many tasks are listed.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListTasks {
+    /// Tasks to be listed, 1 to 200; 50 by default.
+    limit: Option<u32>,
+}
+
+impl FromQuery for ListTasks {
+    fn read(reader: &mut QueryReader) -> Self {
+        Self {
+            limit: reader.value("limit", "a number"),
+        }
+    }
+}
+
+/// Shows how the tasks of a broadcast, map or map-reduce fare, the failed ones first.
+///
+/// The worker that has the tasks is asked; once the instance has ended there are none.
+#[utoipa::path(
+    get, path = "/v1/instances/{instanceId}/tasks", operation_id = "getInstanceTasks", tag = "instances",
+    params(("instanceId" = Id, Path, description = "The instance"), ListTasks),
+    responses((status = 200, description = "The tasks", body = TaskOverview)),
+)]
+pub(super) async fn tasks(
+    state: State,
+    ForInstance(instance): ForInstance,
+    Query(ListTasks { limit }): Query<ListTasks>,
+) -> Result<Json<TaskOverview>, ApiError> {
+    let limit = limit.unwrap_or(50).clamp(1, 200);
+    Ok(Json(
+        tasks::overview(&state.services, &instance, limit).await?,
+    ))
 }
 
 /// Stops an open instance; its worker is told to end it.

@@ -9,7 +9,8 @@ use dashmap::DashMap;
 use powerjob_common::id::{AppId, NodeRef};
 use powerjob_protocol::json::{InstanceDetail, QueryInstanceStatus};
 use powerjob_protocol::wire::server_to_worker::{
-    KillAnswers, KillInstances, RunAnswers, RunInstances, StopAnswers, StopInstances,
+    GetTasks, KillAnswers, KillInstances, NameTeams, RunAnswers, RunInstances, StopAnswers,
+    StopInstances, TaskOverview,
 };
 use powerjob_session::SessionError;
 
@@ -27,6 +28,23 @@ pub trait WorkerLink: Send + Sync + std::fmt::Debug + 'static {
         limit: Duration,
         on_answer: Box<dyn FnOnce(Result<RunAnswers, SessionError>) + Send>,
     );
+
+    /// Names the workers of instances whose master the worker is. One that knows no such instances
+    /// need not be told.
+    fn name_teams(&self, teams: NameTeams) {
+        let _ = teams;
+    }
+
+    /// Asks the worker how the tasks of an instance fare whose master it is. `on_answer` is called
+    /// exactly once and must not block.
+    fn tasks(
+        &self,
+        request: GetTasks,
+        on_answer: Box<dyn FnOnce(Result<TaskOverview, SessionError>) + Send>,
+    ) {
+        let _ = request;
+        on_answer(Err(SessionError::Disconnected));
+    }
 
     /// Asks the worker to stop instances. `on_answer` is called exactly once and must not block.
     fn stop(

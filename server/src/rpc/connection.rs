@@ -3,6 +3,7 @@
 //! It runs on the task that reads the socket and never waits: what an actor cannot take is refused,
 //! and the worker repeats it.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use powerjob_protocol::wire::worker_to_server::{
     InstanceReports, InventoryAnswer, LogAnswer, LogChunks, ReportAnswers, WorkerHeartbeat,
     WorkerInventory,
 };
-use powerjob_session::{CloseCause, ErrorCode, Inbox, Incoming, Responder, Session};
+use powerjob_session::{CloseCause, ErrorCode, Inbox, Incoming, PeerInfo, Responder, Session};
 
 use super::link::NativeLink;
 use super::listener::OpenSessions;
@@ -87,6 +88,7 @@ impl Inbox for WorkerInbox {
             app_id: self.app_id,
             node: self.node.clone(),
             address: peer.remote_addr.to_string(),
+            peer_address: peer_address(peer),
             software: peer.software.clone(),
             tells_inventory: true,
             session: link.clone(),
@@ -244,6 +246,16 @@ impl WorkerInbox {
         if let Some((records, _)) = message.open::<TapRecords>() {
             self.parts.nodes.take_records(records);
         }
+    }
+}
+
+/// Where other workers reach this one: what it says, at the address from which it came if it names
+/// a port only.
+fn peer_address(peer: &PeerInfo) -> String {
+    match peer.advertised.strip_prefix(':').map(str::parse) {
+        Some(Ok(port)) => SocketAddr::new(peer.remote_addr.ip(), port).to_string(),
+        Some(Err(_)) => String::new(),
+        None => peer.advertised.clone(),
     }
 }
 

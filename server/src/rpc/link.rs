@@ -7,7 +7,8 @@ use powerjob_common::id::NodeRef;
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::node::{ActorReadings, GetActors, UnwatchTap, WatchTap};
 use powerjob_protocol::wire::server_to_worker::{
-    KillAnswers, KillInstances, RunAnswers, RunInstances, StopAnswers, StopInstances,
+    GetTasks, KillAnswers, KillInstances, NameTeams, RunAnswers, RunInstances, StopAnswers,
+    StopInstances, TaskOverview,
 };
 use powerjob_session::{ErrorCode, Session, SessionError};
 
@@ -17,9 +18,10 @@ use crate::live::WorkerLink;
 
 const DISPATCHER: &str = "server/dispatcher";
 const TASK_TRACKER: &str = "worker/task_tracker";
+const HEAVY_TRACKER: &str = "worker/heavy_tracker";
 /// Where a node answers questions about its inside.
 const NODE: &str = "node";
-/// How long a worker may take to say whether it knew the runs it must stop.
+/// How long a worker may take to say whether it knew the runs it must stop, or how tasks fare.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// The number of a new connection, over whatever it goes.
@@ -65,6 +67,23 @@ impl WorkerLink for NativeLink {
     ) {
         self.session
             .ask_then(TASK_TRACKER, DISPATCHER, &request, limit, on_answer);
+    }
+
+    fn name_teams(&self, teams: NameTeams) {
+        // One that is lost on the way is sent again with the next connection.
+        if let Err(error) = self.session.tell(HEAVY_TRACKER, DISPATCHER, &teams) {
+            let worker = self.session.peer().address();
+            tracing::warn!(worker, %error, "the workers of instances were not named");
+        }
+    }
+
+    fn tasks(
+        &self,
+        request: GetTasks,
+        on_answer: Box<dyn FnOnce(Result<TaskOverview, SessionError>) + Send>,
+    ) {
+        self.session
+            .ask_then(HEAVY_TRACKER, DISPATCHER, &request, STOP_LIMIT, on_answer);
     }
 
     fn stop(

@@ -28,6 +28,7 @@ pub mod schedules;
 pub mod server;
 pub mod sessions;
 pub mod statistics;
+pub mod tasks;
 mod token;
 pub mod workers;
 

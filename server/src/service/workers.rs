@@ -83,6 +83,7 @@ fn absent(app: &App, node_id: String, order: WorkerOrder) -> Worker {
         },
         app_id: app.id,
         address: String::new(),
+        peer_address: String::new(),
         tags: Vec::new(),
         software: String::new(),
         state: WorkerState::Lost,

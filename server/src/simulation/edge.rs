@@ -64,6 +64,7 @@ impl ServerNode {
         self.post.registry(RegistryLetter::Opened(SessionOpened {
             app_id,
             address: format!("{}:1", node.node_id),
+            peer_address: String::new(),
             node,
             software: "simulated".to_owned(),
             tells_inventory: true,

@@ -58,10 +58,10 @@ impl ServerNode {
         for (lane, writes) in outbox.take_writes() {
             self.write(Sink::Instances(place), lane, writes);
         }
-        let (stops, runs) = (outbox.stops, outbox.dispatches);
+        let (stops, runs, teams) = (outbox.stops, outbox.dispatches, outbox.teams);
         let letters = [
             (!stops.is_empty()).then(|| DispatcherLetter::Stop(StopRuns { stops })),
-            (!runs.is_empty()).then(|| DispatcherLetter::Dispatch(DispatchRuns { runs })),
+            (!runs.is_empty()).then(|| DispatcherLetter::Dispatch(DispatchRuns { runs, teams })),
         ];
         let letters = letters.into_iter().flatten();
         self.post.open().dispatcher.extend(letters);

@@ -53,6 +53,7 @@ impl Owner {
             node_id: "server-2".to_owned(),
             epoch: 2,
             worker_address: "127.0.0.1:2".to_owned(),
+            peer_address: String::new(),
             http_address: Some(address),
             http_worker_address: None,
             is_leaving: false,

@@ -18,6 +18,9 @@ use syn::{
 /// the pool of blocking threads). It takes nothing, the context `&TaskContext`, typed parameters read
 /// from JSON, or the context and then parameters. It returns a `Result` or a value: a text is the
 /// result as it is, any other value its JSON, `()` nothing; an error or a panic fails the run.
+///
+/// `pre`, `post` (of a broadcast) and `reduce` (of a map-reduce) name further functions:
+/// `async fn pre(ctx: &TaskContext)`, and `async fn post(ctx: &TaskContext, results: TaskResults)`.
 #[proc_macro_attribute]
 pub fn powerjob_handler(options: TokenStream, item: TokenStream) -> TokenStream {
     let function = parse_macro_input!(item as ItemFn);
@@ -30,7 +33,12 @@ pub fn powerjob_handler(options: TokenStream, item: TokenStream) -> TokenStream 
 fn expand(options: TokenStream, function: &ItemFn) -> Result<TokenStream> {
     let options = Options::parse(options, function)?;
     let call = call_of(function)?;
-    let Options { name, aliases } = options;
+    let Options {
+        name,
+        aliases,
+        steps,
+    } = options;
+    let [pre, post, reduce] = steps.calls();
     let static_name = format_ident!(
         "POWERJOB_HANDLER_{}",
         function.sig.ident.to_string().to_uppercase()
@@ -46,6 +54,11 @@ fn expand(options: TokenStream, function: &ItemFn) -> Result<TokenStream> {
                 aliases: &[#(#aliases),*],
                 place: ::core::concat!(::core::file!(), ":", ::core::line!()),
                 call: #call,
+                steps: ::powerjob_worker::__private::StepCalls {
+                    pre: #pre,
+                    post: #post,
+                    reduce: #reduce,
+                },
             };
         };
     };
@@ -55,6 +68,40 @@ fn expand(options: TokenStream, function: &ItemFn) -> Result<TokenStream> {
 struct Options {
     name: LitStr,
     aliases: Vec<LitStr>,
+    steps: Steps,
+}
+
+/// The functions that come before and after the tasks of an instance.
+#[derive(Default)]
+struct Steps {
+    pre: Option<Expr>,
+    post: Option<Expr>,
+    reduce: Option<Expr>,
+}
+
+impl Steps {
+    fn calls(&self) -> [Tokens; 3] {
+        let ctx = quote!(ctx);
+        let with_results = quote!(ctx, ::powerjob_worker::__private::results(ctx));
+        [
+            step(self.pre.as_ref(), &ctx),
+            step(self.post.as_ref(), &with_results),
+            step(self.reduce.as_ref(), &with_results),
+        ]
+    }
+}
+
+fn step(function: Option<&Expr>, arguments: &Tokens) -> Tokens {
+    let Some(function) = function else {
+        return quote!(::core::option::Option::None);
+    };
+    let returned = returned();
+    quote! {
+        ::core::option::Option::Some(|ctx| ::std::boxed::Box::pin(async move {
+            let returned = #function(#arguments).await;
+            #returned
+        }))
+    }
 }
 
 impl Options {
@@ -63,6 +110,7 @@ impl Options {
         let mut parsed = Self {
             name: LitStr::new(&ident.to_string(), ident.span()),
             aliases: Vec::new(),
+            steps: Steps::default(),
         };
         let list = Punctuated::<MetaNameValue, Token![,]>::parse_terminated.parse(options)?;
         for option in list {
@@ -70,10 +118,16 @@ impl Options {
                 parsed.name = text(&option.value)?;
             } else if option.path.is_ident("aliases") {
                 parsed.aliases = texts(&option.value)?;
+            } else if option.path.is_ident("pre") {
+                parsed.steps.pre = Some(option.value);
+            } else if option.path.is_ident("post") {
+                parsed.steps.post = Some(option.value);
+            } else if option.path.is_ident("reduce") {
+                parsed.steps.reduce = Some(option.value);
             } else {
                 return Err(Error::new(
                     option.path.span(),
-                    "known options are `name` and `aliases`",
+                    "known options are `name`, `aliases`, `pre`, `post` and `reduce`",
                 ));
             }
         }
@@ -118,13 +172,7 @@ fn call_of(function: &ItemFn) -> Result<Tokens> {
     }
     let (bindings, arguments) = arguments(function)?;
     let name = &signature.ident;
-    let returned = quote! {
-        {
-            #[allow(unused_imports)]
-            use ::powerjob_worker::__private::returned::{FallibleKind as _, PlainKind as _};
-            (&returned).kind().convert(returned)
-        }
-    };
+    let returned = returned();
     Ok(if signature.asyncness.is_some() {
         quote! {
             ::powerjob_worker::__private::Call::Async(|ctx| ::std::boxed::Box::pin(async move {
@@ -142,6 +190,17 @@ fn call_of(function: &ItemFn) -> Result<Tokens> {
             })
         }
     })
+}
+
+/// Converts the value `returned` of a function into the result of a run.
+fn returned() -> Tokens {
+    quote! {
+        {
+            #[allow(unused_imports)]
+            use ::powerjob_worker::__private::returned::{FallibleKind as _, PlainKind as _};
+            (&returned).kind().convert(returned)
+        }
+    }
 }
 
 fn arguments(function: &ItemFn) -> Result<(Tokens, Vec<Tokens>)> {

@@ -91,7 +91,7 @@ pub(crate) struct StartRuns {
 
 impl Serialize for StartRuns {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.jobs.iter().map(|job| &job.run.request))
+        serializer.collect_seq(self.jobs.iter().map(|job| &*job.run.request))
     }
 }
 

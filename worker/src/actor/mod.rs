@@ -1,7 +1,10 @@
 //! The actors of a worker, one in each file. All run on the worker's own thread, together with its
 //! connection; users' code runs elsewhere and cannot hold them up.
 
+pub(crate) mod guest_tracker;
 pub(crate) mod health_reporter;
+pub(crate) mod heavy_letters;
+pub(crate) mod heavy_tracker;
 pub(crate) mod letters;
 pub(crate) mod log_shipper;
 pub(crate) mod processor_tracker;

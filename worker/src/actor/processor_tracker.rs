@@ -1,9 +1,10 @@
 //! The executor side of runs: who runs, who waits, whose time is up.
 //!
 //! * **Owns** the places for runs, the queues in front of them, and the deadlines.
-//! * **Hears** from the task tracker (`StartRuns`, `CancelRuns`), from the shutdown (`CancelAllRuns`)
+//! * **Hears** from the task tracker and the guest tracker (`StartRuns`, `CancelRuns`), from the shutdown (`CancelAllRuns`)
 //!   and from running code through the event queue.
-//! * **Tells** the task tracker what starts and ends (`TaskEvents`).
+//! * **Tells** the task tracker, and the guest tracker about tasks, what starts and ends
+//!   (`TaskEvents`).
 //! * **Survives** a restart: nothing; runs are forgotten with the process.
 //! * **Dies**: the worker ends with an error, because runs would go on unseen.
 
@@ -35,6 +36,8 @@ const ANNOUNCE_TICKS: u32 = 5;
 pub(crate) struct ProcessorTrackerParts {
     pub(crate) me: Port<CollectEvents>,
     pub(crate) task_tracker: Port<TaskEvents>,
+    /// Who hears of the tasks of instances that are spread over several workers.
+    pub(crate) guests: Port<TaskEvents>,
     pub(crate) events: Arc<EventQueue>,
     /// Where users' code runs.
     pub(crate) runtime: Handle,
@@ -160,8 +163,18 @@ impl ProcessorTracker {
             }
         }
         self.start_waiting();
-        if let Err(refused) = self.parts.task_tracker.tell(TaskEvents { events }) {
-            tracing::error!(%refused, "the task tracker did not take the ends of runs");
+        let (instances, tasks): (Vec<_>, Vec<_>) = events
+            .into_iter()
+            .partition(|event| event.key().number == 0);
+        for (port, events) in [
+            (&self.parts.task_tracker, instances),
+            (&self.parts.guests, tasks),
+        ] {
+            if !events.is_empty()
+                && let Err(refused) = port.tell(TaskEvents { events })
+            {
+                tracing::error!(%refused, "the ends of runs were not taken");
+            }
         }
     }
 

@@ -40,6 +40,7 @@ fn stage_with(concurrency: usize, cancel_grace: Duration) -> Stage {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let scope = ActorScope::new("test", clock.clone());
     let (task_tracker, events) = Probe::new(&scope, "worker/task_tracker", 1_000);
+    let (guests, _tasks) = Probe::new(&scope, "worker/guest_tracker", 1_000);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -49,6 +50,7 @@ fn stage_with(concurrency: usize, cancel_grace: Duration) -> Stage {
     let parts = ProcessorTrackerParts {
         me: slot.port(),
         task_tracker,
+        guests,
         events: Arc::new(EventQueue::default()),
         runtime: runtime.handle().clone(),
         clock: clock.clone(),
@@ -94,6 +96,7 @@ impl Stage {
             RunKey {
                 instance_id,
                 attempt: 1,
+                number: 0,
             },
             reason,
         )];

@@ -23,6 +23,7 @@ use powerjob_session::{CloseCause, ErrorCode, Inbox, Session, SessionError};
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 
+use super::heavy_letters::{TasksAsked, TeamsNamed};
 use super::letters::{
     CloseSession, Drain, InventoryAnswered, LogsAnswered, MetricsSampled, ReportsAnswered,
     RunRequests, SendLogs, SendReports, SessionLost, StopRequests, TakeInventory,
@@ -62,6 +63,8 @@ pub(crate) struct ServerLinkParts {
     pub(crate) me: Port<SessionReady>,
     pub(crate) run: Port<RunRequests>,
     pub(crate) stop: Port<StopRequests>,
+    pub(crate) teams: Port<TeamsNamed>,
+    pub(crate) tasks: Port<TasksAsked>,
     pub(crate) inventory: Port<TakeInventory>,
     pub(crate) inventory_answered: Port<InventoryAnswered>,
     pub(crate) session_lost: Port<SessionLost>,
@@ -304,6 +307,8 @@ fn inbox(
     Arc::new(LinkInbox {
         run: parts.run.clone(),
         stop: parts.stop.clone(),
+        teams: parts.teams.clone(),
+        tasks: parts.tasks.clone(),
         node: NodeDesk::new(parts.scope.clone()),
         course: parts.dialing.course.clone(),
         closed: Mutex::new(Some(sender)),

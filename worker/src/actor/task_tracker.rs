@@ -1,13 +1,15 @@
-//! The master of all stand-alone instances of this worker.
+//! The instances of this worker: it carries out stand-alone ones itself, and hands those that are
+//! spread over several workers to the heavy tracker.
 //!
 //! * **Owns** the task table and the outbox of reports, in its `domain::tracker::Tracker`.
 //! * **Hears** from the server link (requests, answers, sessions), the processor tracker
-//!   (`TaskEvents`), the spool (`ReportsSpooled`) and the shutdown (`Drain`).
-//! * **Tells** the processor tracker what to run and to cancel, the spool what to keep, and the
+//!   and the heavy tracker (`TaskEvents`), the spool (`ReportsSpooled`) and the shutdown (`Drain`).
+//! * **Tells** the processor tracker and the heavy tracker what to run and to cancel, the spool what to keep, and the
 //!   server link what to report.
 //! * **Survives** a restart of the process: ends that were spooled, see `store`.
 //! * **Dies**: the worker ends with an error; the server hears of a lost worker.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,21 +17,24 @@ use std::time::Duration;
 use actix::prelude::*;
 use powerjob_common::actor::{Mail, Port};
 use powerjob_common::fail_point;
+use powerjob_common::status::ExecuteType;
 use powerjob_protocol::wire::server_to_worker::{
     RunAnswer, RunAnswers, RunInstance, RunVerdict, StopAnswers,
 };
 use powerjob_protocol::wire::worker_to_server::InstanceReport;
 use tokio::sync::watch;
 
+use super::heavy_letters::{CancelMasters, StartMasters};
 use super::letters::{
     CancelRuns, Drain, InventoryAnswered, ReportsAnswered, ReportsSpooled, RunRequests,
     SendReports, SessionLost, StartRuns, StopRequests, TakeInventory, TaskEvents,
 };
-use crate::domain::request::{self, Wanted};
+use crate::domain::RunKey;
+use crate::domain::request;
 use crate::domain::task_table::Limits;
 pub(crate) use crate::domain::tracker::Load;
 use crate::domain::tracker::{Todo, Tracker};
-use crate::processor::registry::{Executable, Registry};
+use crate::processor::registry::Registry;
 use crate::processor::runner::{Job, RunEvent};
 use crate::run::{Run, RunSetting};
 use crate::store::Spool;
@@ -41,6 +46,8 @@ const REPEAT_INTERVAL: Duration = Duration::from_millis(200);
 pub(crate) struct TaskTrackerParts {
     pub(crate) start: Port<StartRuns>,
     pub(crate) cancel: Port<CancelRuns>,
+    pub(crate) start_heavy: Port<StartMasters>,
+    pub(crate) cancel_heavy: Port<CancelMasters>,
     pub(crate) send: Port<SendReports>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) setting: Arc<RunSetting>,
@@ -58,6 +65,15 @@ pub(crate) struct TaskTrackerParts {
 pub(crate) struct TaskTracker {
     parts: TaskTrackerParts,
     tracker: Tracker,
+    /// Runs that the heavy tracker has.
+    heavy: HashSet<RunKey>,
+}
+
+/// What a request for runs leads to.
+#[derive(Debug, Default)]
+struct Accepted {
+    jobs: Vec<Job>,
+    heavy: Vec<Arc<RunInstance>>,
 }
 
 impl TaskTracker {
@@ -65,6 +81,7 @@ impl TaskTracker {
         let restored = std::mem::take(&mut parts.restored);
         Self {
             tracker: Tracker::new(parts.limits, parts.spool.is_some(), restored),
+            heavy: HashSet::new(),
             parts,
         }
     }
@@ -86,11 +103,11 @@ impl Handler<Mail<RunRequests>> for TaskTracker {
     fn handle(&mut self, mail: Mail<RunRequests>, _ctx: &mut Self::Context) {
         let (RunRequests { items, answer }, _ticket) = mail.open();
         let now_ms = self.parts.setting.clock.now().0;
-        let mut jobs = Vec::with_capacity(items.len());
+        let mut accepted = Accepted::default();
         let mut answers = Vec::with_capacity(items.len());
         for item in items {
             let (instance_id, attempt) = (item.instance_id, item.attempt);
-            let verdict = self.admit(item, now_ms, &mut jobs);
+            let verdict = self.admit(item, now_ms, &mut accepted);
             answers.push(RunAnswer {
                 instance_id,
                 attempt,
@@ -101,9 +118,7 @@ impl Handler<Mail<RunRequests>> for TaskTracker {
         if let Some(answer) = answer {
             answer.send(RunAnswers { items: answers });
         }
-        if !jobs.is_empty() {
-            self.start(jobs);
-        }
+        self.start(accepted);
         self.publish_load();
     }
 }
@@ -140,7 +155,10 @@ impl Handler<Mail<TaskEvents>> for TaskTracker {
                     started_at_ms,
                     words,
                 } => self.tracker.started(key, started_at_ms, Some(words)),
-                RunEvent::Ended { key, end } => self.tracker.ended(key, end),
+                RunEvent::Ended { key, end } => {
+                    self.heavy.remove(&key);
+                    self.tracker.ended(key, end);
+                }
                 RunEvent::Returned { .. } => {}
             }
         }
@@ -206,33 +224,38 @@ impl Handler<Mail<Drain>> for TaskTracker {
 }
 
 impl TaskTracker {
-    fn admit(&mut self, item: RunInstance, now_ms: i64, jobs: &mut Vec<Job>) -> RunVerdict {
-        let executable = match self.find(&item) {
-            Ok(executable) => executable,
+    fn admit(&mut self, item: RunInstance, now_ms: i64, accepted: &mut Accepted) -> RunVerdict {
+        let executable = match self.parts.registry.wanted(&item) {
+            Ok(found) => found.executable.clone(),
             Err(reason) => return RunVerdict::Invalid(reason),
         };
         let is_overloaded = self.parts.is_overloaded.load(Ordering::Relaxed);
         let verdict = self.tracker.admit(&item, is_overloaded, now_ms);
-        if verdict == RunVerdict::Accepted {
+        if verdict != RunVerdict::Accepted {
+            return verdict;
+        }
+        if request::execute_type(&item) == Ok(ExecuteType::Standalone) {
             let run = Run::new(item, &self.parts.setting);
-            jobs.push(Job { run, executable });
+            accepted.jobs.push(Job { run, executable });
+        } else {
+            let key = RunKey::of_attempt(item.instance_id, item.attempt);
+            self.heavy.insert(key);
+            accepted.heavy.push(Arc::new(item));
         }
         verdict
     }
 
-    fn find(&self, item: &RunInstance) -> Result<Executable, String> {
-        let name = match request::wanted_processor(item)? {
-            Wanted::Named(name) => name,
-            Wanted::Script(kind) => kind.processor_name(),
-        };
-        let registry = &self.parts.registry;
-        let unknown = || request::unknown_processor(name, &registry.near(name));
-        registry.find(name).cloned().ok_or_else(unknown)
-    }
-
-    fn start(&mut self, jobs: Vec<Job>) {
-        if let Err(refused) = self.parts.start.tell(StartRuns { jobs }) {
+    fn start(&mut self, Accepted { jobs, heavy }: Accepted) {
+        if !jobs.is_empty()
+            && let Err(refused) = self.parts.start.tell(StartRuns { jobs })
+        {
             tracing::error!(%refused, "the processor tracker did not take accepted runs");
+        }
+        let runs = heavy;
+        if !runs.is_empty()
+            && let Err(refused) = self.parts.start_heavy.tell(StartMasters { runs })
+        {
+            tracing::error!(%refused, "the heavy tracker did not take accepted instances");
         }
     }
 
@@ -249,6 +272,15 @@ impl TaskTracker {
             to_spool,
             settled,
         } = std::mem::take(&mut self.tracker.todo);
+        let (heavy, cancels): (Vec<_>, Vec<_>) = cancels
+            .into_iter()
+            .partition(|(key, _)| self.heavy.contains(key));
+        if !heavy.is_empty() {
+            let runs = heavy;
+            if let Err(refused) = self.parts.cancel_heavy.tell(CancelMasters { runs }) {
+                tracing::error!(%refused, "the heavy tracker did not take a cancellation");
+            }
+        }
         if !cancels.is_empty() {
             let runs = cancels;
             if let Err(refused) = self.parts.cancel.tell(CancelRuns { runs, at_once }) {

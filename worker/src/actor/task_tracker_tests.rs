@@ -15,6 +15,7 @@ use crate::domain::task_table::RunEnd;
 use crate::online_log::LogQueue;
 use crate::outcome::Output;
 use crate::processor::handler::BlockingHandler;
+use crate::processor::registry::Executable;
 use crate::store::report_of;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -25,6 +26,8 @@ struct Stage {
     slot: ActorSlot<TaskTracker>,
     start: Probe<StartRuns>,
     cancel: Probe<CancelRuns>,
+    heavy: Probe<StartMasters>,
+    cancelled_heavy: Probe<CancelMasters>,
     send: Probe<SendReports>,
     load: watch::Receiver<Load>,
     _guardian: Guardian,
@@ -35,6 +38,8 @@ fn stage(restored: Vec<InstanceReport>) -> Stage {
     let scope = ActorScope::new("test", clock.clone());
     let (start_port, start) = Probe::new(&scope, "worker/processor_tracker", 64);
     let (cancel_port, cancel) = Probe::new(&scope, "worker/processor_tracker", 64);
+    let (start_heavy, heavy) = Probe::new(&scope, "worker/heavy_tracker", 64);
+    let (cancel_heavy, cancelled_heavy) = Probe::new(&scope, "worker/heavy_tracker", 64);
     let (send_port, send) = Probe::new(&scope, "worker/server_link", 64);
     let mut registry = Registry::default();
     let noop = BlockingHandler(|_| Ok(Output::default()));
@@ -51,6 +56,8 @@ fn stage(restored: Vec<InstanceReport>) -> Stage {
     let parts = TaskTrackerParts {
         start: start_port,
         cancel: cancel_port,
+        start_heavy,
+        cancel_heavy,
         send: send_port,
         registry: Arc::new(registry),
         setting: Arc::new(setting),
@@ -73,6 +80,8 @@ fn stage(restored: Vec<InstanceReport>) -> Stage {
         scope,
         slot,
         start,
+        heavy,
+        cancelled_heavy,
         cancel,
         send,
         load,
@@ -146,6 +155,7 @@ fn key(instance_id: i64) -> RunKey {
     RunKey {
         instance_id,
         attempt: 1,
+        number: 0,
     }
 }
 
@@ -319,4 +329,43 @@ async fn stops_name_what_is_known() {
     let cancelled = stage.cancel.next(LIMIT).await.expect("a cancellation");
     assert_eq!(cancelled.runs, [(key(1), CancelReason::UserStop)]);
     assert_eq!(stage.scope.directory().readings().len(), 1);
+}
+
+/// Spec 04 section 7: only stand-alone instances are carried out directly.
+#[actix::test]
+async fn instances_on_several_workers_go_to_the_heavy_tracker_and_come_back_as_ends() {
+    let mut stage = stage(Vec::new());
+    let item = RunInstance {
+        execute_type: 3,
+        ..request(1, 1, "noop")
+    };
+    assert_eq!(stage.run(vec![item]).await, [RunVerdict::Accepted]);
+    stage.load_becomes(1, 0).await;
+    let started = stage.heavy.next(LIMIT).await.expect("a letter");
+    assert_eq!(started.runs[0].instance_id, 1);
+    assert!(stage.start.try_next().is_none());
+    let item = StopInstance {
+        instance_id: 1,
+        attempt: 1,
+        epoch: 7,
+        trace_id: [0; 16],
+        reason: StopReason::User,
+    };
+    let stop = StopRequests {
+        items: vec![item],
+        at_once: false,
+        answer: None,
+    };
+    stage.slot.port().tell(stop).expect("taken");
+    let cancelled = stage.cancelled_heavy.next(LIMIT).await.expect("a letter");
+    assert_eq!(cancelled.runs, [(key(1), CancelReason::UserStop)]);
+    stage.events(vec![RunEvent::Ended {
+        key: key(1),
+        end: RunEnd {
+            ending: crate::domain::ending::interrupted(CancelReason::UserStop),
+            started_at_ms: 1,
+            finished_at_ms: 2,
+        },
+    }]);
+    stage.load_becomes(0, 1).await;
 }

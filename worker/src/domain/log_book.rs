@@ -163,6 +163,7 @@ mod tests {
         RunKey {
             instance_id,
             attempt: 1,
+            number: 0,
         }
     }
 

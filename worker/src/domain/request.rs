@@ -36,15 +36,7 @@ impl ScriptKind {
 
 /// What a request wants, or why it can never run here.
 pub(crate) fn wanted_processor(item: &RunInstance) -> Result<Wanted<'_>, String> {
-    match ExecuteType::from_code(i32::from(item.execute_type)) {
-        Some(ExecuteType::Standalone) => {}
-        Some(other) => {
-            return Err(format!(
-                "execute type {other} is not supported by this worker"
-            ));
-        }
-        None => return Err(format!("unknown execute type {}", item.execute_type)),
-    }
+    execute_type(item)?;
     match ProcessorType::from_code(i32::from(item.processor_type)) {
         Some(ProcessorType::BuiltIn) => Ok(Wanted::Named(item.processor_info.trim())),
         Some(ProcessorType::Shell) => Ok(Wanted::Script(ScriptKind::Shell)),
@@ -54,6 +46,12 @@ pub(crate) fn wanted_processor(item: &RunInstance) -> Result<Wanted<'_>, String>
         )),
         None => Err(format!("unknown processor type {}", item.processor_type)),
     }
+}
+
+/// How a request wants to be carried out.
+pub(crate) fn execute_type(item: &RunInstance) -> Result<ExecuteType, String> {
+    ExecuteType::from_code(i32::from(item.execute_type))
+        .ok_or_else(|| format!("unknown execute type {}", item.execute_type))
 }
 
 /// The text of the answer for a processor that is not registered.
@@ -109,12 +107,15 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn only_stand_alone_runs_are_taken() {
+    fn all_known_execute_types_are_taken() {
         let mut item = request(1, 1, " noop ");
-        assert_eq!(wanted_processor(&item), Ok(Wanted::Named("noop")));
-        item.execute_type = 3;
-        let refusal = wanted_processor(&item).expect_err("map-reduce is not taken");
-        assert!(refusal.contains("MAP_REDUCE"), "{refusal}");
+        for kind in ExecuteType::ALL {
+            item.execute_type = kind.code() as u8;
+            assert_eq!(wanted_processor(&item), Ok(Wanted::Named("noop")));
+        }
+        item.execute_type = 99;
+        let refusal = wanted_processor(&item).expect_err("an unknown type");
+        assert!(refusal.contains("99"), "{refusal}");
     }
 
     #[test]

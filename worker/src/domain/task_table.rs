@@ -149,6 +149,7 @@ impl TaskTable {
             let key = RunKey {
                 instance_id: item.instance_id,
                 attempt: old.attempt,
+                number: 0,
             };
             match old.phase {
                 Phase::Held => {
@@ -224,6 +225,7 @@ impl TaskTable {
         let key = RunKey {
             instance_id,
             attempt: task.attempt,
+            number: 0,
         };
         let reason = match reason {
             StopReason::User => CancelReason::UserStop,

@@ -12,6 +12,7 @@ fn key(instance_id: i64, attempt: u32) -> RunKey {
     RunKey {
         instance_id,
         attempt,
+        number: 0,
     }
 }
 

@@ -22,6 +22,20 @@ pub enum Call {
     Blocking(fn(&TaskContext) -> ProcessResult),
 }
 
+/// How a declared step is called.
+pub type StepCall = for<'a> fn(&'a TaskContext) -> ProcessFuture<'a>;
+
+/// What a declared handler does before and after the tasks of an instance.
+#[derive(Debug, Clone, Copy)]
+pub struct StepCalls {
+    /// Before a broadcast.
+    pub pre: Option<StepCall>,
+    /// After a broadcast.
+    pub post: Option<StepCall>,
+    /// After a map-reduce.
+    pub reduce: Option<StepCall>,
+}
+
 /// A function declared by `#[powerjob_handler]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Handler {
@@ -33,6 +47,8 @@ pub struct Handler {
     pub place: &'static str,
     /// How it is called.
     pub call: Call,
+    /// What it does besides.
+    pub steps: StepCalls,
 }
 
 /// The function of an asynchronous handler as a processor.

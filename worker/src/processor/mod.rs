@@ -4,12 +4,14 @@ pub(crate) mod builtin;
 pub(crate) mod handler;
 pub(crate) mod registry;
 pub(crate) mod runner;
+pub(crate) mod steps;
 
 use std::future::Future;
 use std::pin::Pin;
 
 use crate::context::TaskContext;
-use crate::outcome::ProcessResult;
+use crate::outcome::{Output, ProcessResult};
+use crate::sub_tasks::TaskResults;
 
 /// Asynchronous code that carries out runs. One value serves all runs of a worker, many at once.
 ///
@@ -32,6 +34,38 @@ pub trait BlockingProcessor: Send + Sync + 'static {
     /// # Errors
     /// The cause of the failure of the run.
     fn process(&self, ctx: &TaskContext) -> ProcessResult;
+}
+
+/// A processor that has more to do for jobs that run on every worker.
+///
+/// `process` runs once on each worker; the other two run on one of them, before and after.
+pub trait BroadcastProcessor: Processor {
+    /// Comes first. If it fails, the job runs on no worker, and `post_process` comes at once.
+    fn pre_process(&self, ctx: &TaskContext) -> impl Future<Output = ProcessResult> + Send {
+        let _ = ctx;
+        async { Ok(Output::text(steps::NO_PREPARATION)) }
+    }
+
+    /// Comes last; the result of the job is what it returns. The results are those of
+    /// `pre_process` and of all workers.
+    fn post_process(
+        &self,
+        ctx: &TaskContext,
+        results: TaskResults,
+    ) -> impl Future<Output = ProcessResult> + Send {
+        let _ = ctx;
+        results.summary()
+    }
+}
+
+/// A processor that makes tasks by [`TaskContext::map`] and puts their results together.
+pub trait MapReduceProcessor: Processor {
+    /// Comes when all tasks have ended; the result of the job is what it returns.
+    fn reduce(
+        &self,
+        ctx: &TaskContext,
+        results: TaskResults,
+    ) -> impl Future<Output = ProcessResult> + Send;
 }
 
 /// A future of a processor.

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use powerjob_common::processor_name::names_to_try;
+use powerjob_protocol::wire::server_to_worker::RunInstance;
 
-use super::handler::{AsyncHandler, BlockingHandler, Call, HANDLERS};
+use super::handler::{AsyncHandler, BlockingHandler, Call, HANDLERS, StepCall, StepCalls};
+use super::steps::{Step, Steps};
 use super::{BlockingProcessor, ProcessorObject};
+use crate::domain::request::{self, Wanted};
 use crate::domain::slots::Kind;
 
 /// Similar names shown for an unknown one.
@@ -34,9 +37,25 @@ impl std::fmt::Debug for Executable {
     }
 }
 
+/// A registered processor with what it does before and after the tasks of an instance.
+#[derive(Debug, Clone)]
+pub(crate) struct Registered {
+    pub(crate) executable: Executable,
+    pub(crate) steps: Steps,
+}
+
+impl From<Executable> for Registered {
+    fn from(executable: Executable) -> Self {
+        Self {
+            executable,
+            steps: Steps::default(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Entry {
-    executable: Executable,
+    found: Registered,
     place: String,
     /// Whether people see it in the list of the worker's processors.
     is_listed: bool,
@@ -52,16 +71,16 @@ pub(crate) struct Registry {
 impl Registry {
     /// Registers a processor; `place` says where that happens. A name that is taken is remembered as
     /// a conflict, see [`Self::conflicts`].
-    pub(crate) fn register(&mut self, name: &str, place: &str, executable: Executable) {
-        self.enter(name, place, executable, true);
+    pub(crate) fn register(&mut self, name: &str, place: &str, found: impl Into<Registered>) {
+        self.enter(name, place, found.into(), true);
     }
 
     /// Registers a further name that is not listed.
-    pub(crate) fn register_alias(&mut self, name: &str, place: &str, executable: Executable) {
-        self.enter(name, place, executable, false);
+    pub(crate) fn register_alias(&mut self, name: &str, place: &str, found: impl Into<Registered>) {
+        self.enter(name, place, found.into(), false);
     }
 
-    fn enter(&mut self, name: &str, place: &str, executable: Executable, is_listed: bool) {
+    fn enter(&mut self, name: &str, place: &str, found: Registered, is_listed: bool) {
         let name = name.trim().to_owned();
         if name.is_empty() {
             self.conflicts
@@ -79,7 +98,7 @@ impl Registry {
         self.entries.insert(
             name,
             Entry {
-                executable,
+                found,
                 place: place.to_owned(),
                 is_listed,
             },
@@ -98,9 +117,13 @@ impl Registry {
                 Call::Async(call) => Executable::Async(Arc::new(AsyncHandler(call))),
                 Call::Blocking(call) => Executable::Blocking(Arc::new(BlockingHandler(call))),
             };
-            self.register(handler.name, handler.place, executable.clone());
+            let found = Registered {
+                executable,
+                steps: declared_steps(&handler.steps),
+            };
+            self.register(handler.name, handler.place, found.clone());
             for alias in handler.aliases {
-                self.register_alias(alias, handler.place, executable.clone());
+                self.register_alias(alias, handler.place, found.clone());
             }
         }
     }
@@ -119,9 +142,22 @@ impl Registry {
     }
 
     /// The processor of a name, by the rules of [`names_to_try`].
-    pub(crate) fn find(&self, name: &str) -> Option<&Executable> {
+    pub(crate) fn find(&self, name: &str) -> Option<&Registered> {
         let entry = names_to_try(name).find_map(|name| self.entries.get(name.as_ref()))?;
-        Some(&entry.executable)
+        Some(&entry.found)
+    }
+
+    /// The processor that a request names.
+    ///
+    /// # Errors
+    /// Why it can never run here, for people.
+    pub(crate) fn wanted(&self, item: &RunInstance) -> Result<&Registered, String> {
+        let name = match request::wanted_processor(item)? {
+            Wanted::Named(name) => name,
+            Wanted::Script(kind) => kind.processor_name(),
+        };
+        self.find(name)
+            .ok_or_else(|| request::unknown_processor(name, &self.near(name)))
     }
 
     /// All names, further ones included, sorted: what the server may send runs for.
@@ -155,6 +191,15 @@ impl Registry {
             .flatten()
             .take(NEAR_NAMES)
             .collect()
+    }
+}
+
+fn declared_steps(calls: &StepCalls) -> Steps {
+    let step = |call: Option<StepCall>| call.map(|call| Executable::Async(Arc::new(Step(call))));
+    Steps {
+        prepare: step(calls.pre),
+        post: step(calls.post),
+        reduce: step(calls.reduce),
     }
 }
 

@@ -159,7 +159,8 @@ fn repeat(run: &Run, result: &ProcessResult, events: &EventQueue) -> bool {
     let Err(error) = result else {
         return false;
     };
-    if budget == 0 {
+    // A task is repeated by its master, which may choose another worker.
+    if budget == 0 || run.task.is_some() {
         return false;
     }
     let cause = limit_chars(chain_text(&**error), run.setting.max_result_chars);

@@ -6,14 +6,15 @@ use powerjob_common::actor::{Port, Refused};
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::node::{GetActors, UnwatchTap, WatchTap};
 use powerjob_protocol::wire::server_to_worker::{
-    KillAnswers, KillInstances, OwnerMoved, RunAnswer, RunAnswers, RunInstances, RunVerdict,
-    StopAnswers, StopInstance, StopInstances,
+    GetTasks, KillAnswers, KillInstances, NameTeams, OwnerMoved, RunAnswer, RunAnswers,
+    RunInstances, RunVerdict, StopAnswers, StopInstance, StopInstances, TaskOverview,
 };
 use powerjob_session::{CloseCause, ErrorCode, Inbox, Incoming, Responder, Session};
 use tokio::sync::oneshot;
 
 use super::course::Course;
 use super::node::NodeDesk;
+use crate::actor::heavy_letters::{TasksAsked, TeamsNamed};
 use crate::actor::letters::{Answer, RunRequests, StopRequests};
 
 /// What arrives from servers may fill this much of the task tracker's queue; the rest is kept for
@@ -30,6 +31,8 @@ const STALE_OWNER: &str = "another server owns the application by now";
 pub(crate) struct LinkInbox {
     pub(crate) run: Port<RunRequests>,
     pub(crate) stop: Port<StopRequests>,
+    pub(crate) teams: Port<TeamsNamed>,
+    pub(crate) tasks: Port<TasksAsked>,
     pub(crate) node: NodeDesk,
     pub(crate) course: Course,
     pub(crate) closed: Mutex<Option<oneshot::Sender<CloseCause>>>,
@@ -42,6 +45,8 @@ impl Inbox for LinkInbox {
             StopInstances::TYPE => self.on_stop(message),
             KillInstances::TYPE => self.on_kill(message),
             OwnerMoved::TYPE => self.on_owner_moved(message),
+            NameTeams::TYPE => self.on_teams(message),
+            GetTasks::TYPE => self.on_get_tasks(message),
             GetActors::TYPE => self.node.on_get_actors(message),
             WatchTap::TYPE => self.node.on_watch(session, message),
             UnwatchTap::TYPE => self.node.on_unwatch(message),
@@ -141,6 +146,23 @@ impl LinkInbox {
         }
     }
 
+    fn on_teams(&self, message: Incoming) {
+        let Some((NameTeams { items }, _)) = message.open::<NameTeams>() else {
+            return;
+        };
+        if !self.are_stale(items.iter().map(|item| item.epoch)) {
+            self.note(self.teams.tell(TeamsNamed { items }));
+        }
+    }
+
+    fn on_get_tasks(&self, message: Incoming) {
+        let Some((request, Some(responder))) = message.open::<GetTasks>() else {
+            return;
+        };
+        let answer = Answer::new(move |overview: TaskOverview| reply(responder, &overview));
+        self.note(self.tasks.tell(TasksAsked { request, answer }));
+    }
+
     /// Whether another server owns the application by now than the one these commands are from.
     fn are_stale(&self, mut epochs: impl Iterator<Item = i64>) -> bool {
         epochs.any(|epoch| !self.course.is_present(epoch))
@@ -149,7 +171,7 @@ impl LinkInbox {
     /// A refused letter drops its responder, which tells the server.
     fn note(&self, told: Result<(), Refused>) {
         if let Err(refused) = told {
-            tracing::warn!(%refused, "the task tracker did not take a request");
+            tracing::warn!(%refused, "a request of a server was not taken");
         }
     }
 }

@@ -4,3 +4,5 @@ pub(crate) mod course;
 pub(crate) mod dialing;
 pub(crate) mod inbox;
 pub(crate) mod node;
+pub(crate) mod peer_inbox;
+pub(crate) mod peers;

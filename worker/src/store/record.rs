@@ -72,6 +72,7 @@ fn read_one(bytes: &[u8]) -> Option<(Record, usize)> {
         KIND_SETTLED if length == SETTLED_BYTES => Record::Settled(RunKey {
             instance_id: i64::from_le_bytes(body[1..9].try_into().ok()?),
             attempt: u32::from_le_bytes(body[9..13].try_into().ok()?),
+            number: 0,
         }),
         _ => return None,
     };
@@ -150,6 +151,7 @@ pub(crate) mod tests {
         let settled = Record::Settled(RunKey {
             instance_id: 1,
             attempt: 1,
+            number: 0,
         });
         let records = [
             Record::Report(report(1)),

@@ -107,6 +107,8 @@ fn agent(raw: &mut RawConfig) -> Option<AgentSettings> {
         name: raw.text("agent.name"),
         tags: raw.list("agent.tags"),
         work_dir: raw.path("agent.work_dir")?,
+        listen: raw.text("agent.listen"),
+        advertise: raw.text("agent.advertise"),
         capacity: count(raw, "agent.capacity")?,
         queue: count(raw, "agent.queue")?,
         script_places: Some(count(raw, "agent.script_places")?).filter(|count| *count > 0),

@@ -320,6 +320,19 @@ pub(crate) const FIELDS: &[Field] = &[
         "Folder for scripts and for results that the server has not confirmed yet. One agent at a time uses it.",
     ),
     field(
+        "agent.listen",
+        Kind::Text,
+        "0.0.0.0:0",
+        "Where other workers of the application connect for jobs that run on several workers; port 0 takes a free one. \
+         Empty: no port is opened, and this agent takes part in no such job of another worker.",
+    ),
+    field(
+        "agent.advertise",
+        Kind::Text,
+        "",
+        "Address under which other workers find this agent. Not set: the one under which the server sees it.",
+    ),
+    field(
         "agent.capacity",
         Kind::Count(1, 100_000),
         "1024",

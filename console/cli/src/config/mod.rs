@@ -73,6 +73,8 @@ pub(crate) struct AgentSettings {
     pub(crate) name: Option<String>,
     pub(crate) tags: Vec<String>,
     pub(crate) work_dir: PathBuf,
+    pub(crate) listen: Option<String>,
+    pub(crate) advertise: Option<String>,
     pub(crate) capacity: usize,
     pub(crate) queue: usize,
     pub(crate) script_places: Option<usize>,

@@ -76,6 +76,8 @@ pub(super) fn agent_config(settings: AgentSettings, app: String) -> AgentConfig 
         concurrency: Some(settings.capacity),
         queue: Some(settings.queue),
         work_dir: settings.work_dir,
+        listen: settings.listen,
+        advertise: settings.advertise,
         spool: settings.spool,
         script_places: settings.script_places,
         script_environment: settings.script_environment,

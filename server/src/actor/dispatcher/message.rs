@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use powerjob_common::actor::Letter;
 use powerjob_common::id::InstanceId;
-use powerjob_protocol::wire::server_to_worker::{RunInstance, StopInstance};
+use powerjob_protocol::wire::server_to_worker::{InstanceTeam, RunInstance, StopInstance};
 use serde::Serialize;
 
 use crate::live::WorkerLink;
@@ -14,6 +14,16 @@ use crate::live::WorkerLink;
 #[derive(Debug, Serialize)]
 pub(crate) struct DispatchRuns {
     pub(crate) runs: Vec<Dispatch>,
+    /// Goes before the runs, or a master would not know who takes part.
+    pub(crate) teams: Vec<TeamNotice>,
+}
+
+/// The workers of one instance and the way to its master.
+#[derive(Debug, Serialize)]
+pub(crate) struct TeamNotice {
+    #[serde(skip)]
+    pub(crate) link: Arc<dyn WorkerLink>,
+    pub(crate) item: InstanceTeam,
 }
 
 /// One run and the way to its worker.

@@ -18,11 +18,11 @@ use powerjob_common::actor::{Mail, Port};
 use powerjob_common::fail_point;
 use powerjob_common::id::InstanceId;
 use powerjob_protocol::wire::server_to_worker::{
-    KillInstances, RunAnswers, RunInstance, RunInstances, StopInstance, StopInstances,
+    KillInstances, NameTeams, RunAnswers, RunInstance, RunInstances, StopInstance, StopInstances,
 };
 use powerjob_session::{ErrorCode, SessionError};
 
-pub(crate) use self::message::{Dispatch, DispatchRuns, Stop, StopRuns};
+pub(crate) use self::message::{Dispatch, DispatchRuns, Stop, StopRuns, TeamNotice};
 use crate::actor::instance_manager::{RunVerdicts, RunsUnanswered, shard_of};
 use crate::live::WorkerLink;
 
@@ -83,7 +83,8 @@ impl Handler<Mail<StopRuns>> for Dispatcher {
 
 impl Dispatcher {
     /// Sends runs to their workers.
-    pub(crate) fn dispatch(&self, DispatchRuns { runs }: DispatchRuns) {
+    pub(crate) fn dispatch(&self, DispatchRuns { runs, teams }: DispatchRuns) {
+        name_teams(teams);
         let mut by_worker: BTreeMap<u64, Frame> = BTreeMap::new();
         for Dispatch { link, item } in runs {
             let connection = link.connection();
@@ -117,6 +118,21 @@ impl Dispatcher {
                 send_stops(link, StopInstances { items }, STOP_SENDS);
             }
         }
+    }
+}
+
+/// Tells masters who takes part, all instances of one master together.
+fn name_teams(teams: Vec<TeamNotice>) {
+    let mut by_master: BTreeMap<u64, (Arc<dyn WorkerLink>, NameTeams)> = BTreeMap::new();
+    for TeamNotice { link, item } in teams {
+        let nobody = NameTeams { items: Vec::new() };
+        let (_, teams) = by_master
+            .entry(link.connection())
+            .or_insert_with(|| (link, nobody));
+        teams.items.push(item);
+    }
+    for (link, teams) in by_master.into_values() {
+        link.name_teams(teams);
     }
 }
 

@@ -117,6 +117,7 @@ impl Shard {
         run.connection = Some(link.connection());
         let item = run.request();
         self.outbox.dispatches.push(Dispatch { link, item });
+        self.name_team(id);
     }
 
     /// Claims what waits for workers, as far as they take it.

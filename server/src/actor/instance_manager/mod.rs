@@ -24,6 +24,7 @@ mod shard;
 pub(crate) mod simulation;
 mod start;
 mod strangers;
+mod teams;
 
 use std::sync::Arc;
 
@@ -153,6 +154,7 @@ impl InstanceManager {
         self.is_turn_ending = false;
         let now = self.now();
         self.shard.serve_queues(now);
+        self.shard.renew_teams();
         let mut outbox = std::mem::take(&mut self.shard.outbox);
         for (lane, writes) in outbox.take_writes() {
             self.write(lane, writes, now);
@@ -190,10 +192,10 @@ impl InstanceManager {
                 tracing::warn!(%refused, "the dispatcher did not take its stops");
             }
         }
-        if !outbox.dispatches.is_empty() {
-            let runs = outbox.dispatches;
+        if !outbox.dispatches.is_empty() || !outbox.teams.is_empty() {
+            let (runs, teams) = (outbox.dispatches, outbox.teams);
             // Full: the status checker sends them again.
-            if let Err(refused) = self.parts.dispatch.tell(DispatchRuns { runs }) {
+            if let Err(refused) = self.parts.dispatch.tell(DispatchRuns { runs, teams }) {
                 tracing::warn!(%refused, "the dispatcher did not take its runs");
             }
         }

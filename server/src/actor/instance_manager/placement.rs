@@ -12,7 +12,9 @@ use powerjob_common::status::DispatchStrategy;
 use crate::domain::dispatch::{WaitsFor, survey};
 use crate::domain::job::JobDefinition;
 use crate::domain::overlap::run_limit;
+use crate::domain::team::team_of;
 use crate::domain::tracker_selector::{Candidate, Selection, select_tracker};
+use crate::domain::worker::Worker;
 use crate::live::{RunningCounts, WorkerEntry, WorkerTable};
 
 /// Jobs whose candidates are remembered.
@@ -139,6 +141,33 @@ impl Placement {
         let chosen = choice.candidates[place].clone();
         chosen.take();
         Placed::At(chosen)
+    }
+
+    /// The workers that may take part in a run whose master is `master`, the master first.
+    pub(super) fn team(
+        &mut self,
+        job: &JobDefinition,
+        chosen: Option<&str>,
+        master: &NodeRef,
+    ) -> Vec<Arc<Worker>> {
+        let own_choice;
+        let choice = match chosen {
+            Some(chosen) => {
+                own_choice = self.choice_of(job, chosen);
+                &own_choice
+            }
+            None => self.choice(job),
+        };
+        let fit: Vec<&Worker> = choice.candidates.iter().map(|it| &*it.facts).collect();
+        let team = team_of(job, fit.into_iter(), master);
+        let facts = |worker: &Worker| {
+            let same = choice
+                .candidates
+                .iter()
+                .find(|it| it.facts.node == worker.node);
+            same.map(|it| it.facts.clone())
+        };
+        team.into_iter().filter_map(facts).collect()
     }
 
     /// Counts a run that is out already, whatever the limit of its job says now.

@@ -13,6 +13,7 @@ use powerjob_protocol::wire::worker_to_server::ReportAnswer;
 
 use super::answer::AnswerSlot;
 use super::message::ChangeError;
+use super::teams::NamedTeam;
 use crate::actor::dispatcher::Stop;
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold::Report;
@@ -52,6 +53,7 @@ pub(super) struct Run {
     pub(super) is_dirty: bool,
     /// The worker that had the last attempt.
     pub(super) avoid: Option<NodeRef>,
+    pub(super) named_team: Option<NamedTeam>,
 }
 
 /// A write under way.
@@ -132,6 +134,7 @@ impl Run {
             is_queued: false,
             is_dirty: false,
             avoid: None,
+            named_team: None,
         }
     }
 

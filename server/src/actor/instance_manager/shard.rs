@@ -22,7 +22,7 @@ use super::message::{ChangeError, StartError};
 use super::placement::Placement;
 use super::ports::shard_of;
 use super::run::{Event, Run, Waiter, Writing};
-use crate::actor::dispatcher::{Dispatch, Stop};
+use crate::actor::dispatcher::{Dispatch, Stop, TeamNotice};
 use crate::actor::instance_manager::letters::RunEnded;
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold::Change;
@@ -56,6 +56,7 @@ pub(crate) struct Outbox {
     /// Nobody waits for these.
     pub(crate) later_writes: Vec<(u64, WriteOp)>,
     pub(crate) dispatches: Vec<Dispatch>,
+    pub(crate) teams: Vec<TeamNotice>,
     pub(crate) stops: Vec<Stop>,
     pub(crate) ended: Vec<RunEnded>,
     /// Open instances that the store knows better.
@@ -123,6 +124,10 @@ pub(super) struct Shard {
     pub(super) unconfirmed: VecDeque<(Duration, InstanceId, u32)>,
     /// Whether a place was given back or a worker came since the queues were last looked at.
     pub(super) has_news: bool,
+    /// Runs whose tasks are spread over several workers.
+    pub(super) spread: BTreeSet<InstanceId>,
+    /// State of the workers when their teams were last looked at.
+    pub(super) teams_version: u64,
     pub(super) outbox: Outbox,
 }
 
@@ -148,6 +153,8 @@ impl Shard {
             replaceable: HashMap::new(),
             unconfirmed: VecDeque::new(),
             has_news: false,
+            spread: BTreeSet::new(),
+            teams_version: 0,
             outbox: Outbox::default(),
         }
     }

@@ -142,6 +142,7 @@ impl Shard {
             }
             self.enter(run);
             self.publish(id);
+            self.name_team(id);
             self.advance(id, now);
         }
     }

@@ -67,6 +67,7 @@ impl Life {
             node: opened.node,
             app_id: opened.app_id,
             address: opened.address,
+            peer_address: opened.peer_address,
             tags: Vec::new(),
             software: opened.software,
             state: WorkerState::Suspect,
@@ -98,6 +99,7 @@ impl Life {
         self.stage = Stage::Introducing;
         self.held.clear();
         self.facts.software = opened.software;
+        self.facts.peer_address = opened.peer_address;
         self.facts.connected_at = now.wall;
         self.facts.last_seen_at = now.wall;
         self.session.replace(opened.session)

@@ -27,6 +27,8 @@ pub(crate) struct SessionOpened {
     pub(crate) node: NodeRef,
     /// Where it connects from, until it says how it wants to be shown.
     pub(crate) address: String,
+    /// Where other workers reach it; empty = nowhere.
+    pub(crate) peer_address: String,
     pub(crate) software: String,
     /// Whether it will say what it holds. One that does not is here at once, and what it holds shows
     /// in its reports.

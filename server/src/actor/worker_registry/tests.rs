@@ -83,6 +83,7 @@ fn opened(incarnation: u64, session: Arc<FakeSession>) -> SessionOpened {
         app_id: APP,
         node: node(incarnation),
         address: "127.0.0.1:5".to_owned(),
+        peer_address: String::new(),
         software: "test".to_owned(),
         tells_inventory: true,
         session,

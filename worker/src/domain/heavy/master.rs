@@ -1,0 +1,692 @@
+//! What does the master of one instance do about what it hears?
+//!
+//! Input: the team, what executors say, new tasks of running ones, the time. Output: [`Order`]s, in
+//! the order in which they must be carried out, and answers at once.
+//!
+//! # Invariants
+//! 1. An instance is decided once (spec 04 case W-49).
+//! 2. No executor has more work outstanding than it granted (W-28).
+//! 3. The last task begins when all others have ended (W-42).
+//! 4. First, last and broadcast tasks stay with their executor (W-23); work of a lost executor is
+//!    carried out by others, in a broadcast it has failed (W-32).
+//! 5. A list of new tasks that comes twice is stored once (W-40).
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use powerjob_common::status::{ExecuteType, InstanceStatus};
+use powerjob_protocol::wire::server_to_worker::{TaskLine, TeamWorker};
+use powerjob_protocol::wire::worker_to_worker::{
+    CloseReason, MapTasks, MapVerdict, OpenVerdict, TaskEnd, TaskRef, TaskResult, TaskResults,
+    TaskStage, TaskStart, WorkOpened,
+};
+
+use super::executor::{Executor, Readiness};
+use super::results::{ResultList, TaskResult as ListedResult};
+use super::sub_tasks::{Holder, NewTask, SubTasks};
+use super::{BROADCAST_TASK, LAST_TASK, ROOT_TASK};
+use crate::domain::ending::{self, CancelReason, Ending};
+
+/// How long an executor whose connection is gone may take to come back.
+pub(crate) const AWAY_GRACE: Duration = Duration::from_millis(1_500);
+/// A lost executor that the server still names is tried again so much later.
+const LOST_PAUSE: Duration = Duration::from_secs(3);
+/// How long a broadcast waits for the server to name the workers.
+const TEAM_LIMIT: Duration = Duration::from_secs(10);
+/// Tasks of one order.
+const ORDER_TASKS: usize = 1_000;
+/// Bytes of contents of one order, but for one task.
+const ORDER_BYTES: usize = 1 << 20;
+/// Tasks that an instance may have.
+const MOST_TASKS: usize = 20_000_000;
+/// Lists of new tasks of the first task wait while so many tasks wait.
+const MANY_WAITING: u32 = 100_000;
+/// The last task of an instance, as people know it (spec 04 section 8.3).
+const LAST_ORDINAL: u32 = 9_999;
+/// Ended tasks that are kept for people, of each kind.
+const KEPT_LINES: usize = 100;
+/// The master itself among the executors.
+pub(crate) const LOCAL: Holder = 0;
+
+/// What the actor is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Ask an executor to take part.
+    Open { to: Holder, generation: u32 },
+    /// Send tasks.
+    Start {
+        to: Holder,
+        generation: u32,
+        tasks: Vec<TaskStart>,
+    },
+    /// End the part of an executor.
+    Close { to: Holder, reason: CloseReason },
+    /// The instance has ended.
+    Finish(Ending),
+}
+
+/// The answer to a list of new tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MapAnswer {
+    Now(MapVerdict),
+    /// There is no room: ask again when tasks have left.
+    Later,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The first task, and for maps all others.
+    First,
+    /// A broadcast that does not know its workers yet.
+    NamesMissing {
+        until: Duration,
+    },
+    /// The shares of a broadcast.
+    Shares,
+    /// `reduce` or `postProcess`.
+    Last,
+    Decided,
+}
+
+/// What a task has mapped so far.
+#[derive(Debug, Default)]
+struct Mapper {
+    attempt: u32,
+    next_batch: u32,
+    next_ordinal: u32,
+}
+
+/// How an instance is set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    pub(crate) kind: ExecuteType,
+    /// Repetitions of a failed task.
+    pub(crate) task_retries: u32,
+}
+
+/// See the head of the file.
+#[derive(Debug)]
+pub(crate) struct Master {
+    setting: Setting,
+    pub(super) tasks: SubTasks,
+    pub(super) executors: Vec<Executor>,
+    pub(super) names: Vec<String>,
+    mappers: HashMap<u32, Mapper>,
+    stage: Stage,
+    has_team: bool,
+    results: ResultList,
+    pub(super) failed_lines: VecDeque<TaskLine>,
+    pub(super) ended_lines: VecDeque<TaskLine>,
+    orders: Vec<Order>,
+}
+
+impl Master {
+    /// The master on the worker `local`; its first task waits for [`Master::opened`] of itself.
+    pub(crate) fn new(setting: Setting, local: TeamWorker) -> Self {
+        let mut tasks = SubTasks::default();
+        tasks.add_holder();
+        let names = [ROOT_TASK, LAST_TASK, BROADCAST_TASK];
+        let mut master = Self {
+            setting,
+            tasks,
+            executors: vec![Executor::new(local)],
+            names: names.map(str::to_owned).to_vec(),
+            mappers: HashMap::new(),
+            stage: Stage::First,
+            has_team: false,
+            results: ResultList::default(),
+            failed_lines: VecDeque::new(),
+            ended_lines: VecDeque::new(),
+            orders: Vec::new(),
+        };
+        let stage = match setting.kind {
+            ExecuteType::Broadcast => TaskStage::Prepare,
+            ExecuteType::Standalone | ExecuteType::Map | ExecuteType::MapReduce => TaskStage::Root,
+        };
+        master.add_own(stage, 0, 0, LOCAL);
+        master.open(LOCAL);
+        master
+    }
+
+    /// What is to be done since this was asked last.
+    pub(crate) fn take_orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// The results so far, for the code of the last task.
+    pub(crate) fn results(&self) -> &ResultList {
+        &self.results
+    }
+
+    /// An executor by its place.
+    pub(crate) fn executor(&self, place: Holder) -> &Executor {
+        &self.executors[usize::from(place)]
+    }
+
+    /// The place of a worker in its present life.
+    pub(crate) fn place_of(&self, node_id: &str, incarnation: u64) -> Option<Holder> {
+        let is_it = |executor: &Executor| executor.is(node_id, incarnation);
+        let place = self.executors.iter().position(is_it)?;
+        Holder::try_from(place).ok()
+    }
+
+    /// Whether lists of new tasks can be taken again.
+    pub(crate) fn has_room(&self) -> bool {
+        self.tasks.waiting_for_anybody() < MANY_WAITING / 2
+    }
+
+    /// The server names the workers that may take part.
+    pub(crate) fn team(&mut self, workers: Vec<TeamWorker>) {
+        self.has_team = true;
+        for executor in &mut self.executors {
+            executor.is_listed = false;
+        }
+        for worker in workers {
+            match self.place_of(&worker.node_id, worker.incarnation) {
+                Some(place) => {
+                    let executor = &mut self.executors[usize::from(place)];
+                    executor.is_listed = true;
+                    if place != LOCAL {
+                        executor.worker = worker;
+                    }
+                }
+                None => {
+                    self.tasks.add_holder();
+                    self.executors.push(Executor::new(worker));
+                }
+            }
+        }
+        self.advance();
+    }
+
+    /// An executor has answered that it takes part, or not.
+    pub(crate) fn opened(&mut self, place: Holder, generation: u32, answer: WorkOpened) {
+        let executor = &mut self.executors[usize::from(place)];
+        let is_asked = matches!(
+            executor.readiness,
+            Readiness::Asked | Readiness::Ready | Readiness::Away { .. }
+        );
+        if executor.generation != generation || !is_asked || self.stage == Stage::Decided {
+            return;
+        }
+        match answer.verdict {
+            OpenVerdict::Opened => {
+                executor.readiness = Readiness::Ready;
+                executor.window = answer.window;
+                let missing: Vec<TaskRef> = self
+                    .tasks
+                    .out_at(place)
+                    .filter(|task| !answer.held.contains(task))
+                    .collect();
+                for task in missing {
+                    self.lose(task.task);
+                }
+            }
+            OpenVerdict::Closed => self.refuse(place, "the worker has closed the instance"),
+            OpenVerdict::Invalid(reason) => self.refuse(place, &reason),
+        }
+        self.advance();
+    }
+
+    /// The connection to an executor has ended, or a message to it was not answered.
+    pub(crate) fn away(&mut self, place: Holder, now: Duration) {
+        let executor = &mut self.executors[usize::from(place)];
+        if matches!(executor.readiness, Readiness::Asked | Readiness::Ready) {
+            executor.readiness = Readiness::Away {
+                until: now + AWAY_GRACE,
+            };
+            if self.stage != Stage::Decided {
+                self.orders.push(Order::Open {
+                    to: place,
+                    generation: executor.generation,
+                });
+            }
+        }
+    }
+
+    /// An executor is gone: another life of it is there, or nobody answers at its address.
+    pub(crate) fn lost(&mut self, place: Holder, now: Duration) {
+        let executor = &mut self.executors[usize::from(place)];
+        if place == LOCAL || !executor.may_hold() {
+            return;
+        }
+        if matches!(executor.readiness, Readiness::Lost { .. }) {
+            return;
+        }
+        executor.readiness = Readiness::Lost {
+            again_at: now + LOST_PAUSE,
+        };
+        executor.window = 0;
+        let out: Vec<TaskRef> = self.tasks.out_at(place).collect();
+        for task in out {
+            if self.setting.kind == ExecuteType::Broadcast {
+                self.finish_task(task.task, place, false, "maybe worker down");
+            } else {
+                self.lose(task.task);
+            }
+        }
+        self.fail_pinned(place, "maybe worker down");
+        self.advance();
+    }
+
+    /// An executor tells how tasks ended; `None`: it belongs to none of the team.
+    pub(crate) fn ended(&mut self, place: Holder, results: TaskResults) {
+        let executor = &mut self.executors[usize::from(place)];
+        if executor.generation != results.generation {
+            return;
+        }
+        executor.window = results.window;
+        for TaskResult {
+            task, end, result, ..
+        } in results.items
+        {
+            if !self.tasks.is_out(task, place) {
+                continue;
+            }
+            let may_repeat = self.tasks.failures(task.task) < self.setting.task_retries;
+            match end {
+                TaskEnd::Succeeded => self.finish_task(task.task, place, true, &result),
+                TaskEnd::Failed if may_repeat => self.repeat(task.task, true),
+                TaskEnd::Failed => self.finish_task(task.task, place, false, &result),
+                TaskEnd::GivenBack => self.repeat(task.task, false),
+            }
+        }
+        self.advance();
+    }
+
+    /// A running task has made new ones.
+    pub(crate) fn map(&mut self, request: MapTasks) -> MapAnswer {
+        use MapAnswer::{Later, Now};
+        if self.stage == Stage::Decided || !self.tasks.is_present(request.parent) {
+            return Now(MapVerdict::Stale);
+        }
+        let is_map = matches!(self.setting.kind, ExecuteType::Map | ExecuteType::MapReduce);
+        let parent = request.parent.task;
+        if !is_map || self.tasks.stage(parent) == TaskStage::Finish {
+            return Now(MapVerdict::NotAllowed);
+        }
+        let mapper = self.mappers.entry(parent).or_default();
+        if mapper.attempt != request.parent.attempt {
+            mapper.attempt = request.parent.attempt;
+            mapper.next_batch = 0;
+        }
+        if request.batch < mapper.next_batch {
+            return Now(MapVerdict::Stored);
+        }
+        if request.batch > mapper.next_batch {
+            return Now(MapVerdict::Gap);
+        }
+        // Only the first task may be held up: the others must end for the waiting ones to go.
+        let is_first = self.tasks.stage(parent) == TaskStage::Root;
+        if is_first && self.tasks.waiting_for_anybody() >= MANY_WAITING {
+            return Later;
+        }
+        if self.tasks.len() + request.contents.len() > MOST_TASKS {
+            return Now(MapVerdict::Full);
+        }
+        mapper.next_batch += 1;
+        let mut ordinal = mapper.next_ordinal;
+        mapper.next_ordinal += u32::try_from(request.contents.len()).unwrap_or(u32::MAX);
+        let name = self.intern(request.name);
+        for content in request.contents {
+            self.tasks.add(NewTask {
+                parent: Some(parent),
+                ordinal,
+                stage: TaskStage::Work,
+                name,
+                pinned: None,
+                content: content.into(),
+            });
+            ordinal += 1;
+        }
+        self.advance();
+        Now(MapVerdict::Stored)
+    }
+
+    /// The instance must end.
+    pub(crate) fn cancel(&mut self, reason: CancelReason) {
+        let close = match reason {
+            CancelReason::UserStop => CloseReason::Stopped,
+            CancelReason::Timeout => CloseReason::TimeLimit,
+            CancelReason::Superseded | CancelReason::WorkerShutdown => CloseReason::Abandoned,
+        };
+        let ending = match reason {
+            // As the reference has it for instances with tasks (spec 04 section 12.3).
+            CancelReason::Timeout => failed("instance execute timeout"),
+            other => ending::interrupted(other),
+        };
+        self.decide(ending, close);
+    }
+
+    /// Looks at what should have happened by now.
+    pub(crate) fn tick(&mut self, now: Duration) {
+        for place in 0..self.executors.len() {
+            let executor = &mut self.executors[place];
+            let place = place as Holder;
+            match executor.readiness {
+                Readiness::Away { until } if until <= now => self.lost(place, now),
+                Readiness::Asked | Readiness::Away { .. } if self.stage != Stage::Decided => {
+                    let generation = executor.generation;
+                    self.orders.push(Order::Open {
+                        to: place,
+                        generation,
+                    });
+                }
+                Readiness::Lost { again_at } if again_at <= now && executor.is_listed => {
+                    executor.generation += 1;
+                    executor.readiness = Readiness::Unasked;
+                    self.advance();
+                }
+                _ => {}
+            }
+        }
+        match self.stage {
+            Stage::NamesMissing {
+                until: Duration::ZERO,
+            } => {
+                let until = now + TEAM_LIMIT;
+                self.stage = Stage::NamesMissing { until };
+            }
+            Stage::NamesMissing { until } if until <= now => {
+                let ending = failed("the server did not name the workers of the broadcast");
+                self.decide(ending, CloseReason::Decided);
+            }
+            _ => {}
+        }
+    }
+
+    fn add_own(&mut self, stage: TaskStage, ordinal: u32, name: u16, pinned: Holder) -> u32 {
+        let parent = (stage == TaskStage::Work).then_some(0);
+        self.tasks.add(NewTask {
+            parent,
+            ordinal,
+            stage,
+            name,
+            pinned: Some(pinned),
+            content: Box::default(),
+        })
+    }
+
+    fn intern(&mut self, name: String) -> u16 {
+        let name = match name.as_str() {
+            ROOT_TASK | LAST_TASK => format!("X-{name}"),
+            _ => name,
+        };
+        let known = self.names.iter().position(|known| *known == name);
+        let place = known.unwrap_or_else(|| {
+            self.names.push(name);
+            self.names.len() - 1
+        });
+        u16::try_from(place).unwrap_or(u16::MAX)
+    }
+
+    /// A task whose executor does not have it any more.
+    fn lose(&mut self, index: u32) {
+        self.repeat(index, false);
+    }
+
+    fn repeat(&mut self, index: u32, has_failed: bool) {
+        // What its last try made and nobody has begun, its next try makes again (W-43).
+        if self.mappers.contains_key(&index) {
+            self.tasks.discard_waiting_of(index);
+        }
+        self.tasks.put_back(index, has_failed);
+    }
+
+    fn refuse(&mut self, place: Holder, reason: &str) {
+        self.executors[usize::from(place)].readiness = Readiness::Refused;
+        let out: Vec<TaskRef> = self.tasks.out_at(place).collect();
+        for task in out {
+            self.lose(task.task);
+        }
+        self.fail_pinned(place, reason);
+    }
+
+    /// Fails what only this executor may carry out.
+    fn fail_pinned(&mut self, place: Holder, reason: &str) {
+        while let Some(index) = self.tasks.fail_pinned(place) {
+            self.note_end(index, place, false, reason);
+        }
+    }
+
+    fn finish_task(&mut self, index: u32, place: Holder, is_success: bool, result: &str) {
+        self.tasks.finish(index, is_success);
+        self.mappers.remove(&index);
+        self.note_end(index, place, is_success, result);
+    }
+
+    fn note_end(&mut self, index: u32, place: Holder, is_success: bool, result: &str) {
+        self.note_line(index, place, is_success, result);
+        if self.tasks.stage(index) == TaskStage::Finish {
+            let status = match is_success {
+                true => InstanceStatus::Succeed,
+                false => InstanceStatus::Failed,
+            };
+            let text = result.to_owned();
+            return self.decide(Ending { status, text }, CloseReason::Decided);
+        }
+        if self.setting.kind != ExecuteType::Map {
+            self.results.push(ListedResult {
+                task_id: self.tasks.path(index),
+                is_success,
+                result: result.to_owned(),
+            });
+        }
+    }
+
+    /// What follows from what has happened: the next stage, executors to be asked, tasks to be sent.
+    fn advance(&mut self) {
+        match self.stage {
+            Stage::First | Stage::NamesMissing { .. } if self.tasks.unfinished() == 0 => {
+                self.end_first();
+            }
+            Stage::Shares if self.tasks.unfinished() == 0 => self.begin_last(),
+            _ => {}
+        }
+        if self.stage != Stage::Decided {
+            self.ask_executors();
+            self.dispatch();
+        }
+    }
+
+    /// All tasks of a map have ended, or the preparation of a broadcast.
+    fn end_first(&mut self) {
+        let counts = self.tasks.counts();
+        match self.setting.kind {
+            ExecuteType::Map => {
+                let total = counts.succeeded + counts.failed;
+                let text = format!(
+                    "total:{total},succeed:{},failed:{}",
+                    counts.succeeded, counts.failed
+                );
+                let status = match counts.failed {
+                    0 => InstanceStatus::Succeed,
+                    _ => InstanceStatus::Failed,
+                };
+                self.decide(Ending { status, text }, CloseReason::Decided);
+            }
+            ExecuteType::Broadcast if counts.failed == 0 && self.has_team => self.share_out(),
+            ExecuteType::Broadcast if counts.failed == 0 => {
+                if self.stage == Stage::First {
+                    let until = Duration::ZERO; // counts from the next tick
+                    self.stage = Stage::NamesMissing { until };
+                }
+            }
+            ExecuteType::Broadcast | ExecuteType::MapReduce | ExecuteType::Standalone => {
+                self.begin_last();
+            }
+        }
+    }
+
+    /// One task for each worker (spec 04 case W-47).
+    fn share_out(&mut self) {
+        self.stage = Stage::Shares;
+        let mut ordinal = 0;
+        for place in 0..self.executors.len() as Holder {
+            if !self.executor(place).is_listed {
+                continue;
+            }
+            self.add_own(TaskStage::Work, ordinal, 2, place);
+            ordinal += 1;
+            if place != LOCAL && self.executor(place).worker.address.is_empty() {
+                self.refuse(place, "other workers cannot reach this worker");
+            }
+        }
+        if self.tasks.unfinished() == 0 {
+            self.begin_last();
+        }
+    }
+
+    fn begin_last(&mut self) {
+        self.stage = Stage::Last;
+        self.add_own(TaskStage::Finish, LAST_ORDINAL, 1, LOCAL);
+    }
+
+    fn open(&mut self, place: Holder) {
+        let executor = &mut self.executors[usize::from(place)];
+        executor.readiness = Readiness::Asked;
+        self.orders.push(Order::Open {
+            to: place,
+            generation: executor.generation,
+        });
+    }
+
+    /// Asks workers to take part as soon as there is something for them.
+    fn ask_executors(&mut self) {
+        let has_common_work = self.tasks.waiting_for_anybody() > 0;
+        for place in 0..self.executors.len() as Holder {
+            let executor = self.executor(place);
+            let is_able = executor.readiness == Readiness::Unasked
+                && executor.is_listed
+                && !executor.worker.address.is_empty();
+            if is_able && (has_common_work || self.tasks.next_pinned(place).is_some()) {
+                self.open(place);
+            }
+        }
+    }
+
+    /// Hands out what can be handed out.
+    fn dispatch(&mut self) {
+        let mut free = Vec::with_capacity(self.executors.len());
+        let mut total_free = 0;
+        for place in 0..self.executors.len() as Holder {
+            self.dispatch_pinned(place);
+            let credit = self.executor(place).free(self.tasks.work_at(place));
+            total_free += u64::from(credit);
+            free.push(credit);
+        }
+        let waiting = u64::from(self.tasks.waiting_for_anybody());
+        if waiting == 0 || total_free == 0 {
+            return;
+        }
+        for (place, credit) in free.into_iter().enumerate() {
+            // Everybody gets his part of what there is, the free ones more.
+            let part = (waiting.min(total_free) * u64::from(credit)).div_ceil(total_free);
+            let place = place as Holder;
+            let mut batch = Vec::new();
+            for _ in 0..part.min(u64::from(credit)) {
+                let Some(task) = self.tasks.hand_out_any(place) else {
+                    break;
+                };
+                batch.push(task);
+            }
+            self.start(place, &batch);
+        }
+    }
+
+    fn dispatch_pinned(&mut self, place: Holder) {
+        if self.executor(place).readiness != Readiness::Ready {
+            return;
+        }
+        let mut batch = Vec::new();
+        while let Some((_, stage)) = self.tasks.next_pinned(place) {
+            let executor = self.executor(place);
+            let has_room = executor.window > self.tasks.work_at(place) || stage != TaskStage::Work;
+            let Some(task) = has_room
+                .then(|| self.tasks.hand_out_pinned(place))
+                .flatten()
+            else {
+                break;
+            };
+            batch.push(task);
+        }
+        self.start(place, &batch);
+    }
+
+    /// Orders tasks to be sent, in lists of a bounded size.
+    fn start(&mut self, to: Holder, batch: &[TaskRef]) {
+        let generation = self.executor(to).generation;
+        let mut tasks = Vec::new();
+        let mut bytes = 0;
+        for task in batch {
+            let start = self.start_of(*task);
+            bytes += start.content.len();
+            tasks.push(start);
+            if tasks.len() == ORDER_TASKS || bytes >= ORDER_BYTES {
+                bytes = 0;
+                let tasks = std::mem::take(&mut tasks);
+                self.orders.push(Order::Start {
+                    to,
+                    generation,
+                    tasks,
+                });
+            }
+        }
+        if !tasks.is_empty() {
+            self.orders.push(Order::Start {
+                to,
+                generation,
+                tasks,
+            });
+        }
+    }
+
+    fn start_of(&self, task: TaskRef) -> TaskStart {
+        let index = task.task;
+        TaskStart {
+            task,
+            stage: self.tasks.stage(index),
+            retry: self.tasks.failures(index),
+            id: self.tasks.path(index),
+            name: self.names[usize::from(self.tasks.name(index))].clone(),
+            content: self.tasks.content(index).to_vec(),
+        }
+    }
+
+    fn decide(&mut self, ending: Ending, reason: CloseReason) {
+        if self.stage == Stage::Decided {
+            return;
+        }
+        self.stage = Stage::Decided;
+        self.orders.clear(); // nothing more is to be started
+        for place in 0..self.executors.len() as Holder {
+            if self.executor(place).may_hold() {
+                self.orders.push(Order::Close { to: place, reason });
+            }
+        }
+        self.orders.push(Order::Finish(ending));
+    }
+
+    fn note_line(&mut self, index: u32, place: Holder, is_success: bool, result: &str) {
+        let line = self.line(index, Some(place), result);
+        let lines = match is_success {
+            true => &mut self.ended_lines,
+            false => &mut self.failed_lines,
+        };
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+}
+
+fn failed(text: &str) -> Ending {
+    Ending {
+        status: InstanceStatus::Failed,
+        text: text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "master_tests.rs"]
+mod tests;

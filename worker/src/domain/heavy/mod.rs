@@ -1,0 +1,13 @@
+//! Instances that are spread over several workers: their tasks, their master, their executors.
+
+pub(crate) mod executor;
+pub(crate) mod guest;
+pub(crate) mod master;
+mod overview;
+pub(crate) mod results;
+pub(crate) mod sub_tasks;
+
+/// Names of tasks that the user does not choose (spec 04 section 8.3).
+pub(crate) const ROOT_TASK: &str = "OMS_ROOT_TASK";
+pub(crate) const LAST_TASK: &str = "OMS_LAST_TASK";
+pub(crate) const BROADCAST_TASK: &str = "OMS_BROADCAST_TASK";

@@ -1,0 +1,416 @@
+//! Which tasks has an instance, who has each, and which is next?
+//!
+//! Input: new tasks, who can take some, how they ended, who is gone. Output: the next task, counts.
+//! Every operation but the ones that name a whole executor takes the same time however many tasks
+//! there are.
+//!
+//! # Invariants
+//! 1. A task is in exactly one list: waiting for anybody, waiting for one executor, or at one.
+//! 2. The attempt of a task grows with each hand-out; an end counts only for the present attempt and
+//!    the executor that has it (spec 04 cases W-22, W-24).
+//! 3. A task that ended stays as it is (W-21).
+//! 4. A pinned task is handed to its executor only (W-23).
+//! 5. The counts are those of the tasks (W-25).
+//! 6. A waiting task takes at most 64 bytes besides its content.
+
+use powerjob_protocol::wire::server_to_worker::TaskCounts;
+use powerjob_protocol::wire::worker_to_worker::{TaskRef, TaskStage};
+
+/// Place of an executor in the list of its master.
+pub(crate) type Holder = u16;
+
+const NO_TASK: u32 = u32::MAX;
+const NOBODY: Holder = Holder::MAX;
+
+/// Where a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Waiting,
+    /// An executor has it.
+    Out,
+    Succeeded,
+    Failed,
+    /// Taken back before it was handed out: it counts as if it had never been.
+    Discarded,
+}
+
+#[derive(Debug)]
+struct Task {
+    content: Box<[u8]>,
+    parent: u32,
+    ordinal: u32,
+    prev: u32,
+    next: u32,
+    attempt: u32,
+    failures: u16,
+    name: u16,
+    holder: Holder,
+    standing: Standing,
+    stage: TaskStage,
+    is_pinned: bool,
+}
+
+/// A new task.
+#[derive(Debug)]
+pub(crate) struct NewTask {
+    /// The task that made it; `None` for one of the instance itself.
+    pub(crate) parent: Option<u32>,
+    /// Its number among those of its parent, or the number by which people know it.
+    pub(crate) ordinal: u32,
+    pub(crate) stage: TaskStage,
+    /// Place of its name in the master's list.
+    pub(crate) name: u16,
+    /// The executor that must carry it out.
+    pub(crate) pinned: Option<Holder>,
+    pub(crate) content: Box<[u8]>,
+}
+
+/// First and last of the tasks that are chained by `prev` and `next`.
+#[derive(Debug, Clone, Copy)]
+struct Chain {
+    first: u32,
+    last: u32,
+    length: u32,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self {
+            first: NO_TASK,
+            last: NO_TASK,
+            length: 0,
+        }
+    }
+}
+
+/// What belongs to one executor.
+#[derive(Debug, Default)]
+struct Share {
+    pinned: Chain,
+    out: Chain,
+    /// Of `out`, those that are neither the first nor the last task of the instance.
+    out_work: u32,
+    succeeded: u64,
+    failed: u64,
+}
+
+/// See the head of the file.
+#[derive(Debug, Default)]
+pub(crate) struct SubTasks {
+    tasks: Vec<Task>,
+    waiting: Chain,
+    shares: Vec<Share>,
+    counts: TaskCounts,
+}
+
+impl SubTasks {
+    /// Makes room for one more executor and returns its place.
+    pub(crate) fn add_holder(&mut self) -> Holder {
+        self.shares.push(Share::default());
+        Holder::try_from(self.shares.len() - 1).unwrap_or(NOBODY - 1)
+    }
+
+    /// Enters a task at the end of its queue.
+    pub(crate) fn add(&mut self, new: NewTask) -> u32 {
+        let index = u32::try_from(self.tasks.len()).unwrap_or(NO_TASK - 1);
+        self.tasks.push(Task {
+            content: new.content,
+            parent: new.parent.unwrap_or(NO_TASK),
+            ordinal: new.ordinal,
+            prev: NO_TASK,
+            next: NO_TASK,
+            attempt: 0,
+            failures: 0,
+            name: new.name,
+            holder: new.pinned.unwrap_or(NOBODY),
+            standing: Standing::Waiting,
+            stage: new.stage,
+            is_pinned: new.pinned.is_some(),
+        });
+        self.counts.waiting += 1;
+        self.append_waiting(index);
+        index
+    }
+
+    /// Tasks entered so far.
+    pub(crate) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// How many tasks are in which state.
+    pub(crate) fn counts(&self) -> TaskCounts {
+        self.counts
+    }
+
+    /// The tasks of one executor.
+    pub(crate) fn counts_of(&self, holder: Holder) -> TaskCounts {
+        let share = &self.shares[usize::from(holder)];
+        TaskCounts {
+            waiting: 0,
+            running: u64::from(share.out.length),
+            succeeded: share.succeeded,
+            failed: share.failed,
+        }
+    }
+
+    /// Tasks that have not ended.
+    pub(crate) fn unfinished(&self) -> u64 {
+        self.counts.waiting + self.counts.running
+    }
+
+    /// Tasks that wait for anybody.
+    pub(crate) fn waiting_for_anybody(&self) -> u32 {
+        self.waiting.length
+    }
+
+    /// Tasks that an executor has, without the first and the last one of the instance.
+    pub(crate) fn work_at(&self, holder: Holder) -> u32 {
+        self.shares[usize::from(holder)].out_work
+    }
+
+    /// The next task that only this executor may carry out.
+    pub(crate) fn next_pinned(&self, holder: Holder) -> Option<(u32, TaskStage)> {
+        let first = self.shares[usize::from(holder)].pinned.first;
+        let task = self.tasks.get(first as usize)?;
+        Some((first, task.stage))
+    }
+
+    /// Hands the next pinned task, else the next that waits for anybody, to an executor.
+    pub(crate) fn hand_out_pinned(&mut self, holder: Holder) -> Option<TaskRef> {
+        let (index, _) = self.next_pinned(holder)?;
+        Some(self.hand_out(index, holder))
+    }
+
+    /// Hands the next task that waits for anybody to an executor.
+    pub(crate) fn hand_out_any(&mut self, holder: Holder) -> Option<TaskRef> {
+        let index = self.waiting.first;
+        (index != NO_TASK).then(|| self.hand_out(index, holder))
+    }
+
+    /// Whether the end of this try counts: the executor has the task in this attempt.
+    pub(crate) fn is_out(&self, task: TaskRef, holder: Holder) -> bool {
+        self.tasks.get(task.task as usize).is_some_and(|found| {
+            found.standing == Standing::Out
+                && found.attempt == task.attempt
+                && found.holder == holder
+        })
+    }
+
+    /// Whether this try of a task counts, whoever has it.
+    pub(crate) fn is_present(&self, task: TaskRef) -> bool {
+        self.tasks
+            .get(task.task as usize)
+            .is_some_and(|found| found.standing == Standing::Out && found.attempt == task.attempt)
+    }
+
+    /// Ends a task that is out.
+    pub(crate) fn finish(&mut self, index: u32, is_success: bool) {
+        let Some(holder) = self.unchain_out(index) else {
+            return;
+        };
+        let share = &mut self.shares[usize::from(holder)];
+        self.counts.running -= 1;
+        let task = &mut self.tasks[index as usize];
+        task.content = Box::default();
+        if is_success {
+            task.standing = Standing::Succeeded;
+            self.counts.succeeded += 1;
+            share.succeeded += 1;
+        } else {
+            task.standing = Standing::Failed;
+            self.counts.failed += 1;
+            share.failed += 1;
+        }
+    }
+
+    /// Puts a task that is out at the end of its queue again; `has_failed`: that counts as a failure.
+    pub(crate) fn put_back(&mut self, index: u32, has_failed: bool) {
+        if self.unchain_out(index).is_none() {
+            return;
+        }
+        self.counts.running -= 1;
+        self.counts.waiting += 1;
+        let task = &mut self.tasks[index as usize];
+        task.standing = Standing::Waiting;
+        task.failures = task.failures.saturating_add(u16::from(has_failed));
+        if !task.is_pinned {
+            task.holder = NOBODY;
+        }
+        self.append_waiting(index);
+    }
+
+    /// Fails a task that waits for an executor that will never take it.
+    pub(crate) fn fail_pinned(&mut self, holder: Holder) -> Option<u32> {
+        let (index, _) = self.next_pinned(holder)?;
+        self.hand_out(index, holder);
+        self.finish(index, false);
+        Some(index)
+    }
+
+    /// The tasks that an executor has, the oldest first.
+    pub(crate) fn out_at(&self, holder: Holder) -> impl Iterator<Item = TaskRef> + '_ {
+        let first = self.shares[usize::from(holder)].out.first;
+        self.chained(first).map(|index| TaskRef {
+            task: index,
+            attempt: self.tasks[index as usize].attempt,
+        })
+    }
+
+    /// Takes back the tasks of a parent that nobody has begun.
+    pub(crate) fn discard_waiting_of(&mut self, parent: u32) {
+        let children: Vec<u32> = self
+            .chained(self.waiting.first)
+            .filter(|index| self.tasks[*index as usize].parent == parent)
+            .collect();
+        for index in children {
+            let mut chain = self.waiting;
+            self.unchain(index, &mut chain);
+            self.waiting = chain;
+            self.counts.waiting -= 1;
+            let task = &mut self.tasks[index as usize];
+            task.standing = Standing::Discarded;
+            task.content = Box::default();
+        }
+    }
+
+    /// How often a task has failed.
+    pub(crate) fn failures(&self, index: u32) -> u32 {
+        u32::from(self.tasks[index as usize].failures)
+    }
+
+    /// How often a task was handed out.
+    pub(crate) fn attempts(&self, index: u32) -> u32 {
+        self.tasks[index as usize].attempt
+    }
+
+    pub(crate) fn standing(&self, index: u32) -> Standing {
+        self.tasks[index as usize].standing
+    }
+
+    pub(crate) fn stage(&self, index: u32) -> TaskStage {
+        self.tasks[index as usize].stage
+    }
+
+    pub(crate) fn name(&self, index: u32) -> u16 {
+        self.tasks[index as usize].name
+    }
+
+    pub(crate) fn content(&self, index: u32) -> &[u8] {
+        &self.tasks[index as usize].content
+    }
+
+    /// The way to a task from the first one of the instance, such as `0.3.1` (spec 04 case W-46).
+    pub(crate) fn path(&self, index: u32) -> String {
+        let mut numbers = Vec::new();
+        let mut place = index;
+        while let Some(task) = self.tasks.get(place as usize) {
+            numbers.push(task.ordinal);
+            place = task.parent;
+        }
+        let mut path = String::with_capacity(numbers.len() * 3);
+        for number in numbers.iter().rev() {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(&number.to_string());
+        }
+        path
+    }
+
+    fn hand_out(&mut self, index: u32, holder: Holder) -> TaskRef {
+        let is_pinned = self.tasks[index as usize].is_pinned;
+        let mut chain = match is_pinned {
+            true => self.shares[usize::from(holder)].pinned,
+            false => self.waiting,
+        };
+        self.unchain(index, &mut chain);
+        match is_pinned {
+            true => self.shares[usize::from(holder)].pinned = chain,
+            false => self.waiting = chain,
+        }
+        self.counts.waiting -= 1;
+        self.counts.running += 1;
+        let task = &mut self.tasks[index as usize];
+        task.standing = Standing::Out;
+        task.holder = holder;
+        task.attempt += 1;
+        let attempt = task.attempt;
+        let is_work = task.stage == TaskStage::Work;
+        let mut out = self.shares[usize::from(holder)].out;
+        self.chain(index, &mut out);
+        let share = &mut self.shares[usize::from(holder)];
+        share.out = out;
+        share.out_work += u32::from(is_work);
+        TaskRef {
+            task: index,
+            attempt,
+        }
+    }
+
+    /// Takes a task out of the list of whoever has it.
+    fn unchain_out(&mut self, index: u32) -> Option<Holder> {
+        let task = self.tasks.get(index as usize)?;
+        if task.standing != Standing::Out {
+            return None;
+        }
+        let holder = task.holder;
+        let is_work = task.stage == TaskStage::Work;
+        let mut out = self.shares[usize::from(holder)].out;
+        self.unchain(index, &mut out);
+        let share = &mut self.shares[usize::from(holder)];
+        share.out = out;
+        share.out_work -= u32::from(is_work);
+        Some(holder)
+    }
+
+    fn append_waiting(&mut self, index: u32) {
+        let task = &self.tasks[index as usize];
+        let (is_pinned, holder) = (task.is_pinned, usize::from(task.holder));
+        let mut chain = match is_pinned {
+            true => self.shares[holder].pinned,
+            false => self.waiting,
+        };
+        self.chain(index, &mut chain);
+        match is_pinned {
+            true => self.shares[holder].pinned = chain,
+            false => self.waiting = chain,
+        }
+    }
+
+    fn chain(&mut self, index: u32, chain: &mut Chain) {
+        let task = &mut self.tasks[index as usize];
+        task.prev = chain.last;
+        task.next = NO_TASK;
+        match self.tasks.get_mut(chain.last as usize) {
+            Some(last) => last.next = index,
+            None => chain.first = index,
+        }
+        chain.last = index;
+        chain.length += 1;
+    }
+
+    fn unchain(&mut self, index: u32, chain: &mut Chain) {
+        let Task { prev, next, .. } = self.tasks[index as usize];
+        match self.tasks.get_mut(prev as usize) {
+            Some(before) => before.next = next,
+            None => chain.first = next,
+        }
+        match self.tasks.get_mut(next as usize) {
+            Some(after) => after.prev = prev,
+            None => chain.last = prev,
+        }
+        chain.length -= 1;
+    }
+
+    fn chained(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
+        let mut next = first;
+        std::iter::from_fn(move || {
+            let task = self.tasks.get(next as usize)?;
+            Some(std::mem::replace(&mut next, task.next))
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "sub_tasks_tests.rs"]
+mod tests;

@@ -1,0 +1,239 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const HOLDERS: Holder = 3;
+
+/// The same table without any cleverness.
+#[derive(Debug, Default)]
+struct Naive {
+    tasks: Vec<NaiveTask>,
+    /// Order of waiting: tasks that wait longest come first.
+    queue: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct NaiveTask {
+    standing: Standing,
+    holder: Option<Holder>,
+    pinned: Option<Holder>,
+    parent: Option<u32>,
+    attempt: u32,
+    failures: u32,
+}
+
+impl Naive {
+    fn add(&mut self, pinned: Option<Holder>, parent: Option<u32>) {
+        self.queue.push(self.tasks.len() as u32);
+        self.tasks.push(NaiveTask {
+            standing: Standing::Waiting,
+            holder: None,
+            pinned,
+            parent,
+            attempt: 0,
+            failures: 0,
+        });
+    }
+
+    fn hand_out(&mut self, holder: Holder, is_pinned: bool) -> Option<TaskRef> {
+        let wanted = is_pinned.then_some(holder);
+        let place = self
+            .queue
+            .iter()
+            .position(|index| self.tasks[*index as usize].pinned == wanted)?;
+        let index = self.queue.remove(place);
+        let task = &mut self.tasks[index as usize];
+        task.standing = Standing::Out;
+        task.holder = Some(holder);
+        task.attempt += 1;
+        Some(TaskRef {
+            task: index,
+            attempt: task.attempt,
+        })
+    }
+
+    fn out(&self, nth: usize) -> Option<u32> {
+        let out: Vec<u32> = (0..self.tasks.len() as u32)
+            .filter(|index| self.tasks[*index as usize].standing == Standing::Out)
+            .collect();
+        (!out.is_empty()).then(|| out[nth % out.len()])
+    }
+
+    fn count(&self, standing: Standing) -> u64 {
+        let has = |task: &&NaiveTask| task.standing == standing;
+        self.tasks.iter().filter(has).count() as u64
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Add {
+        pinned: Option<Holder>,
+        parent: Option<u32>,
+    },
+    HandOut(Holder, bool),
+    Finish(usize, bool),
+    PutBack(usize, bool),
+    Discard(u32),
+    FailPinned(Holder),
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let holder = 0..HOLDERS;
+    prop_oneof![
+        3 => (proptest::option::of(holder.clone()), proptest::option::of(0..8_u32))
+            .prop_map(|(pinned, parent)| Step::Add { pinned, parent }),
+        4 => (holder.clone(), any::<bool>()).prop_map(|(holder, pinned)| Step::HandOut(holder, pinned)),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(nth, success)| Step::Finish(nth, success)),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(nth, failed)| Step::PutBack(nth, failed)),
+        1 => (0..8_u32).prop_map(Step::Discard),
+        1 => holder.prop_map(Step::FailPinned),
+    ]
+}
+
+fn apply(table: &mut SubTasks, naive: &mut Naive, step: Step) {
+    match step {
+        Step::Add { pinned, parent } => {
+            let parent = parent.filter(|parent| (*parent as usize) < naive.tasks.len());
+            table.add(new_task(pinned, parent));
+            naive.add(pinned, parent);
+        }
+        Step::HandOut(holder, is_pinned) => {
+            let handed = match is_pinned {
+                true => table.hand_out_pinned(holder),
+                false => table.hand_out_any(holder),
+            };
+            assert_eq!(handed, naive.hand_out(holder, is_pinned));
+        }
+        Step::Finish(nth, is_success) => {
+            let Some(index) = naive.out(nth) else { return };
+            table.finish(index, is_success);
+            naive.tasks[index as usize].standing = match is_success {
+                true => Standing::Succeeded,
+                false => Standing::Failed,
+            };
+        }
+        Step::PutBack(nth, has_failed) => {
+            let Some(index) = naive.out(nth) else { return };
+            table.put_back(index, has_failed);
+            let task = &mut naive.tasks[index as usize];
+            task.standing = Standing::Waiting;
+            task.failures += u32::from(has_failed);
+            naive.queue.push(index);
+        }
+        Step::Discard(parent) => {
+            table.discard_waiting_of(parent);
+            let tasks = &mut naive.tasks;
+            naive.queue.retain(|index| {
+                let task = &mut tasks[*index as usize];
+                let is_meant = task.parent == Some(parent) && task.pinned.is_none();
+                if is_meant {
+                    task.standing = Standing::Discarded;
+                }
+                !is_meant
+            });
+        }
+        Step::FailPinned(holder) => {
+            let failed = table.fail_pinned(holder);
+            let handed = naive.hand_out(holder, true);
+            assert_eq!(failed, handed.map(|task| task.task));
+            if let Some(index) = failed {
+                naive.tasks[index as usize].standing = Standing::Failed;
+            }
+        }
+    }
+}
+
+fn new_task(pinned: Option<Holder>, parent: Option<u32>) -> NewTask {
+    NewTask {
+        parent,
+        ordinal: 0,
+        stage: TaskStage::Work,
+        name: 0,
+        pinned,
+        content: Box::default(),
+    }
+}
+
+fn table() -> SubTasks {
+    let mut table = SubTasks::default();
+    for _ in 0..HOLDERS {
+        table.add_holder();
+    }
+    table
+}
+
+fn check_same(table: &SubTasks, naive: &Naive) {
+    let counts = TaskCounts {
+        waiting: naive.count(Standing::Waiting),
+        running: naive.count(Standing::Out),
+        succeeded: naive.count(Standing::Succeeded),
+        failed: naive.count(Standing::Failed),
+    };
+    assert_eq!(table.counts(), counts);
+    for (index, task) in naive.tasks.iter().enumerate() {
+        let index = index as u32;
+        assert_eq!(table.standing(index), task.standing);
+        assert_eq!(table.attempts(index), task.attempt);
+        assert_eq!(table.failures(index), task.failures);
+        let present = TaskRef {
+            task: index,
+            attempt: task.attempt,
+        };
+        assert_eq!(table.is_present(present), task.standing == Standing::Out);
+    }
+    for holder in 0..HOLDERS {
+        let is_there =
+            |task: &&NaiveTask| task.standing == Standing::Out && task.holder == Some(holder);
+        let out = naive.tasks.iter().filter(is_there).count();
+        assert_eq!(table.out_at(holder).count(), out);
+        assert_eq!(table.work_at(holder) as usize, out);
+        assert_eq!(table.counts_of(holder).running as usize, out);
+    }
+}
+
+proptest! {
+    /// Spec 04 cases W-21, W-23, W-24, W-25.
+    #[test]
+    fn the_table_behaves_like_a_naive_one(steps in proptest::collection::vec(steps(), 0..120)) {
+        let (mut table, mut naive) = (table(), Naive::default());
+        for step in steps {
+            apply(&mut table, &mut naive, step);
+            check_same(&table, &naive);
+        }
+    }
+}
+
+#[test]
+fn a_waiting_task_is_small() {
+    assert!(size_of::<Task>() <= 64, "{}", size_of::<Task>());
+}
+
+/// Spec 04 case W-24.
+#[test]
+fn a_late_end_of_an_earlier_attempt_does_not_count() {
+    let mut table = table();
+    table.add(new_task(None, None));
+    let first = table.hand_out_any(0).expect("a task");
+    table.put_back(first.task, false);
+    let second = table.hand_out_any(0).expect("the same task");
+    assert!(!table.is_out(first, 0));
+    assert!(table.is_out(second, 0) && !table.is_out(second, 1));
+}
+
+/// Spec 04 case W-46.
+#[test]
+fn paths_lead_from_the_first_task() {
+    let mut table = table();
+    let mut add = |parent, ordinal| {
+        table.add(NewTask {
+            ordinal,
+            ..new_task(None, parent)
+        })
+    };
+    let root = add(None, 0);
+    let child = add(Some(root), 12);
+    let grandchild = add(Some(child), 3);
+    assert_eq!(table.path(grandchild), "0.12.3");
+    assert_eq!(table.path(root), "0");
+}

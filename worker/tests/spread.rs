@@ -1,0 +1,544 @@
+//! Instances that are spread over several workers, with real workers over loopback.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use powerjob_protocol::wire::server_to_worker::{
+    GetTasks, InstanceTeam, NameTeams, RunInstance, RunVerdict, TeamWorker,
+};
+use powerjob_session::Session;
+use powerjob_worker::{
+    BoxError, BroadcastProcessor, MapReduceProcessor, Output, ProcessResult, Processor,
+    TaskContext, TaskResults, Worker, WorkerHandle, powerjob_handler,
+};
+use serde::{Deserialize, Serialize};
+use support::{APP, FakeServer, SECRET, ask, request, run, stop};
+use tokio::sync::Notify;
+
+const BROADCAST: u8 = 2;
+const MAP_REDUCE: u8 = 3;
+const MAP: u8 = 4;
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A worker with its session at the server.
+struct Member {
+    handle: WorkerHandle,
+    session: Session,
+}
+
+impl Member {
+    fn as_team_worker(&self) -> TeamWorker {
+        let peer = self.session.peer();
+        let port = peer.advertised.strip_prefix(':').expect("a port");
+        TeamWorker {
+            node_id: peer.node.node_id.clone(),
+            incarnation: peer.node.incarnation,
+            name: peer.node.node_id.clone(),
+            address: format!("127.0.0.1:{port}"),
+        }
+    }
+}
+
+/// What the processors of one test have seen.
+#[derive(Debug, Default)]
+struct Ledger {
+    started: Mutex<Vec<String>>,
+    running: AtomicU32,
+    most_running: AtomicU32,
+    go: Notify,
+}
+
+impl Ledger {
+    fn enter(&self, ctx: &TaskContext) {
+        let words = format!(
+            "{} {} {}",
+            ctx.worker_name(),
+            ctx.task_name(),
+            ctx.task_id()
+        );
+        self.started.lock().expect("unpoisoned").push(words);
+        let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_running.fetch_max(now, Ordering::SeqCst);
+    }
+
+    fn leave(&self) {
+        self.running.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn starts(&self, part: &str) -> Vec<String> {
+        let started = self.started.lock().expect("unpoisoned");
+        let wanted = started.iter().filter(|words| words.contains(part));
+        wanted.cloned().collect()
+    }
+
+    async fn until_starts(&self, part: &str, count: usize) {
+        let wait = async {
+            while self.starts(part).len() < count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, wait)
+            .await
+            .expect("tasks start");
+    }
+}
+
+struct Everywhere(Arc<Ledger>);
+
+impl Processor for Everywhere {
+    async fn process(&self, ctx: &TaskContext) -> ProcessResult {
+        self.0.enter(ctx);
+        self.0.leave();
+        match ctx.params() {
+            "wait" => {
+                ctx.cancelled().await;
+                Err("asked to end".into())
+            }
+            bad if bad == ctx.worker_name() => Err("this one is bad".into()),
+            _ => Ok(ctx.worker_name().into()),
+        }
+    }
+}
+
+impl BroadcastProcessor for Everywhere {
+    async fn pre_process(&self, ctx: &TaskContext) -> ProcessResult {
+        self.0.enter(ctx);
+        self.0.leave();
+        match ctx.params() {
+            "unprepared" => Err("nothing is ready".into()),
+            _ => Ok("ready".into()),
+        }
+    }
+
+    async fn post_process(&self, _ctx: &TaskContext, results: TaskResults) -> ProcessResult {
+        let all = results.collect().await;
+        let mut words: Vec<String> = all
+            .into_iter()
+            .map(|result| format!("{}={}", result.is_success, result.result))
+            .collect();
+        words.sort();
+        Output::of(words)
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Chunk {
+    numbers: Vec<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sum {
+    count: u64,
+    #[serde(default)]
+    levels: u32,
+    #[serde(default)]
+    fails_first: bool,
+}
+
+/// Sums numbers: the first task makes chunks, with two levels a task for each number.
+struct Summing(Arc<Ledger>);
+
+impl Processor for Summing {
+    async fn process(&self, ctx: &TaskContext) -> ProcessResult {
+        let wanted: Sum = ctx.params_as()?;
+        if ctx.is_root_task() {
+            let chunks = (0..wanted.count).map(|number| Chunk {
+                numbers: vec![number * 2, number * 2 + 1],
+            });
+            return Output::of(ctx.map("chunk", chunks).await?);
+        }
+        self.0.enter(ctx);
+        tokio::task::yield_now().await;
+        let chunk: Chunk = ctx.sub_task()?;
+        self.0.leave();
+        if wanted.fails_first && ctx.task_retry() == 0 {
+            return Err("once".into());
+        }
+        if wanted.levels > 1 && ctx.task_name() == "chunk" {
+            let single = chunk.numbers.into_iter().map(|number| Chunk {
+                numbers: vec![number],
+            });
+            ctx.map("single", single).await?;
+            return Ok("0".into());
+        }
+        Output::of(chunk.numbers.iter().sum::<u64>())
+    }
+}
+
+impl MapReduceProcessor for Summing {
+    async fn reduce(&self, _ctx: &TaskContext, mut results: TaskResults) -> ProcessResult {
+        let mut sum = 0;
+        while let Some(result) = results.next().await {
+            if !result.is_root() {
+                sum += result.value::<u64>()?;
+            }
+        }
+        Output::of(sum)
+    }
+}
+
+/// Tasks that wait until the test lets them go.
+struct Waiting(Arc<Ledger>);
+
+impl Processor for Waiting {
+    async fn process(&self, ctx: &TaskContext) -> ProcessResult {
+        if ctx.is_root_task() {
+            ctx.map("wait", 0..ctx.params().parse::<u32>()?).await?;
+            return Ok("".into());
+        }
+        self.0.enter(ctx);
+        tokio::select! {
+            () = self.0.go.notified() => {}
+            _ = ctx.cancelled() => {}
+        }
+        self.0.leave();
+        Ok("".into())
+    }
+}
+
+#[powerjob_handler(name = "spread#declared", reduce = count_words)]
+async fn words(ctx: &TaskContext) -> Result<usize, BoxError> {
+    if ctx.is_root_task() {
+        ctx.map("line", ["a b", "c", "d e f"]).await?;
+        return Ok(0);
+    }
+    Ok(ctx.sub_task::<String>()?.split(' ').count())
+}
+
+async fn count_words(_ctx: &TaskContext, results: TaskResults) -> Result<u64, BoxError> {
+    let add = |sum: u64, result: powerjob_worker::TaskResult| {
+        sum + result.value::<u64>().unwrap_or_default()
+    };
+    Ok(results.fold(0, add).await)
+}
+
+async fn member(server: &mut FakeServer, name: &str, ledger: &Arc<Ledger>) -> Member {
+    let handle = Worker::builder()
+        .app(APP)
+        .secret(SECRET)
+        .server(&server.addr.to_string())
+        .name(name)
+        .cancel_grace(Duration::from_millis(200))
+        .listen("127.0.0.1:0")
+        .register_broadcast("everywhere", Everywhere(ledger.clone()))
+        .register_map_reduce("sum", Summing(ledger.clone()))
+        .register("wait", Waiting(ledger.clone()))
+        .register_fn("plain", |ctx: TaskContext| async move {
+            Ok::<_, BoxError>(ctx.worker_name().to_owned())
+        })
+        .register_fn("panics", |_ctx: TaskContext| async move {
+            panic!("of purpose");
+            #[allow(unreachable_code, reason = "the type of the closure")]
+            Ok::<(), BoxError>(())
+        })
+        .start()
+        .await
+        .expect("a worker");
+    let session = server.session().await;
+    server.inventory().await;
+    Member { handle, session }
+}
+
+async fn team(server: &mut FakeServer, names: &[&str], ledger: &Arc<Ledger>) -> Vec<Member> {
+    let mut members = Vec::new();
+    for name in names {
+        members.push(member(server, name, ledger).await);
+    }
+    members
+}
+
+fn spread(instance_id: i64, kind: u8, processor: &str, params: &str) -> RunInstance {
+    RunInstance {
+        execute_type: kind,
+        concurrency: 2,
+        ..request(instance_id, processor, params)
+    }
+}
+
+fn name_team(instance_id: i64, members: &[&Member]) -> NameTeams {
+    NameTeams {
+        items: vec![InstanceTeam {
+            instance_id,
+            attempt: 1,
+            epoch: 1,
+            workers: members
+                .iter()
+                .map(|member| member.as_team_worker())
+                .collect(),
+        }],
+    }
+}
+
+/// Gives an instance to the first member, as a server does.
+async fn give(members: &[&Member], item: RunInstance) {
+    let master = &members[0].session;
+    let teams = name_team(item.instance_id, members);
+    master.tell("worker", "server", &teams).expect("told");
+    assert_eq!(run(master, vec![item]).await, [RunVerdict::Accepted]);
+}
+
+async fn carry_out(server: &mut FakeServer, members: &[Member], item: RunInstance) -> (u8, String) {
+    let instance_id = item.instance_id;
+    give(&members.iter().collect::<Vec<_>>(), item).await;
+    let end = server.end_of(instance_id).await;
+    (end.status, end.result)
+}
+
+async fn end(members: Vec<Member>) {
+    for member in members {
+        member.handle.shutdown(Duration::ZERO).await.expect("ended");
+    }
+}
+
+/// Spec 04 case W-47.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broadcast_runs_once_on_every_worker_between_two_steps_of_the_first() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let members = team(&mut server, &["w1", "w2", "w3"], &ledger).await;
+    let item = spread(1, BROADCAST, "everywhere", "");
+    let (status, result) = carry_out(&mut server, &members, item).await;
+    let expected = r#"["true=ready","true=w1","true=w2","true=w3"]"#;
+    assert_eq!((status, result.as_str()), (5, expected));
+    assert_eq!(ledger.starts("OMS_ROOT_TASK"), ["w1 OMS_ROOT_TASK 0"]);
+    let mut shares = ledger.starts("OMS_BROADCAST_TASK");
+    shares.sort();
+    let places = [
+        "w1 OMS_BROADCAST_TASK 0.0",
+        "w2 OMS_BROADCAST_TASK 0.1",
+        "w3 OMS_BROADCAST_TASK 0.2",
+    ];
+    assert_eq!(shares, places);
+    end(members).await;
+}
+
+/// Spec 04 case W-48, and what a broadcast without steps of its own does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_result_of_a_broadcast_follows_the_rules_of_the_reference() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let members = team(&mut server, &["w1", "w2"], &ledger).await;
+    for (id, processor, params, expected) in [
+        (1, "plain", "", (5, "succeed:3, failed:0".to_owned())),
+        (2, "panics", "", (4, "succeed:1, failed:2".to_owned())),
+        (
+            3,
+            "everywhere",
+            "unprepared",
+            (5, r#"["false=nothing is ready"]"#.to_owned()),
+        ),
+        (
+            4,
+            "everywhere",
+            "w2",
+            (
+                5,
+                r#"["false=this one is bad","true=ready","true=w1"]"#.to_owned(),
+            ),
+        ),
+    ] {
+        let item = spread(id, BROADCAST, processor, params);
+        assert_eq!(carry_out(&mut server, &members, item).await, expected);
+    }
+    end(members).await;
+}
+
+/// Spec 04 case W-32: the share of a lost worker has failed and is not carried out elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_share_of_a_worker_that_goes_away_has_failed() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let mut members = team(&mut server, &["w1", "w2"], &ledger).await;
+    let mut missing = members.pop().expect("two").as_team_worker();
+    missing.incarnation += 1; // a life that nobody finds at its address
+    let mut teams = name_team(1, &members.iter().collect::<Vec<_>>());
+    teams.items[0].workers.push(missing);
+    let master = &members[0].session;
+    master.tell("worker", "server", &teams).expect("told");
+    let item = spread(1, BROADCAST, "plain", "");
+    assert_eq!(run(master, vec![item]).await, [RunVerdict::Accepted]);
+    let ended = server.end_of(1).await;
+    assert_eq!((ended.status, &*ended.result), (4, "succeed:2, failed:1"));
+    end(members).await;
+}
+
+/// Spec 04 cases W-15, W-53: a stop reaches every executor, and nothing is reported as success.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_reaches_all_executors() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let members = team(&mut server, &["w1", "w2"], &ledger).await;
+    give(
+        &members.iter().collect::<Vec<_>>(),
+        spread(1, MAP, "wait", "8"),
+    )
+    .await;
+    ledger.until_starts("wait", 4).await;
+    assert!(stop(&members[0].session, 1).await);
+    let ended = server.end_of(1).await;
+    assert_eq!(ended.status, 10, "{}", ended.result);
+    let all_left = async {
+        while ledger.running.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, all_left)
+        .await
+        .expect("all were asked to end");
+    assert_eq!(ledger.starts("wait").len(), 4);
+    end(members).await;
+}
+
+/// Spec 04 case W-52.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_time_limit_ends_all_tasks() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let members = team(&mut server, &["w1", "w2"], &ledger).await;
+    let item = RunInstance {
+        time_limit_ms: 300,
+        ..spread(1, BROADCAST, "everywhere", "wait")
+    };
+    let ended = carry_out(&mut server, &members, item).await;
+    assert_eq!(ended, (4, "instance execute timeout".to_owned()));
+    end(members).await;
+}
+
+/// Spec 04 cases W-42, W-45, W-46.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_map_reduce_of_two_levels_adds_up_over_three_workers() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let members = team(&mut server, &["w1", "w2", "w3"], &ledger).await;
+    let item = spread(1, MAP_REDUCE, "sum", r#"{"count": 500, "levels": 2}"#);
+    let ended = carry_out(&mut server, &members, item).await;
+    assert_eq!(ended, (5, (0..1_000_u64).sum::<u64>().to_string()));
+    assert_eq!(ledger.starts(" chunk ").len(), 500);
+    assert_eq!(ledger.starts(" single ").len(), 1_000);
+    let workers: BTreeSet<String> = ledger
+        .starts(" single ")
+        .iter()
+        .filter_map(|words| words.split(' ').next().map(str::to_owned))
+        .collect();
+    assert_eq!(workers.len(), 3, "{workers:?}");
+    assert!(
+        ledger.most_running.load(Ordering::SeqCst) <= 6,
+        "two at once on each of three"
+    );
+    end(members).await;
+}
+
+/// Spec 04 case W-22.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failed_tasks_are_repeated_and_declared_reducers_found() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let members = team(&mut server, &["w1"], &ledger).await;
+    let item = RunInstance {
+        task_retry_num: 1,
+        ..spread(
+            1,
+            MAP_REDUCE,
+            "sum",
+            r#"{"count": 10, "fails_first": true}"#,
+        )
+    };
+    let ended = carry_out(&mut server, &members, item).await;
+    assert_eq!(ended, (5, (0..20_u64).sum::<u64>().to_string()));
+    assert_eq!(ledger.starts("chunk").len(), 20);
+    let item = spread(2, MAP_REDUCE, "spread#declared", "");
+    assert_eq!(
+        carry_out(&mut server, &members, item).await,
+        (5, "6".to_owned())
+    );
+    let item = spread(3, MAP_REDUCE, "plain", "");
+    let ended = carry_out(&mut server, &members, item).await;
+    assert_eq!(
+        ended,
+        (4, "not implement the MapReduceProcessor".to_owned())
+    );
+    let item = spread(4, MAP, "sum", r#"{"count": 10}"#);
+    let ended = carry_out(&mut server, &members, item).await;
+    assert_eq!(ended, (5, "total:11,succeed:11,failed:0".to_owned()));
+    end(members).await;
+}
+
+/// Spec 04 cases W-31, W-32.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_come_and_go_while_a_map_runs() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let mut members = team(&mut server, &["w1", "w2"], &ledger).await;
+    give(&[&members[0]], spread(1, MAP, "wait", "12")).await;
+    ledger.until_starts("w1 wait", 2).await;
+    let teams = name_team(1, &members.iter().collect::<Vec<_>>());
+    members[0]
+        .session
+        .tell("worker", "server", &teams)
+        .expect("told");
+    ledger.until_starts("w2 wait", 2).await;
+    let overview = ask(
+        &members[0].session,
+        &GetTasks {
+            instance_id: 1,
+            attempt: 1,
+            limit: 10,
+        },
+    )
+    .await;
+    assert!(overview.is_known);
+    assert_eq!((overview.total.running, overview.total.waiting), (4, 8));
+    assert_eq!(overview.workers.len(), 2);
+    let gone = members.pop().expect("two");
+    gone.handle.shutdown(Duration::ZERO).await.expect("ended");
+    let let_go = {
+        let ledger = ledger.clone();
+        tokio::spawn(async move {
+            loop {
+                ledger.go.notify_waiters();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+    };
+    let ended = server.end_of(1).await;
+    assert_eq!(
+        (ended.status, &*ended.result),
+        (5, "total:13,succeed:13,failed:0")
+    );
+    let_go.abort();
+    end(members).await;
+}
+
+/// Spec 04 case W-41, in small: many more tasks than one message or one window holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_tasks_pass() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let members = team(&mut server, &["w1", "w2"], &ledger).await;
+    let item = RunInstance {
+        concurrency: 50,
+        ..spread(1, MAP_REDUCE, "sum", r#"{"count": 20000}"#)
+    };
+    let ended = carry_out(&mut server, &members, item).await;
+    assert_eq!(ended, (5, (0..40_000_u64).sum::<u64>().to_string()));
+    end(members).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_of_an_instance_names_the_workers() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let members = team(&mut server, &["w1", "w2"], &ledger).await;
+    let item = spread(1, BROADCAST, "panics", "");
+    carry_out(&mut server, &members, item).await;
+    let wanted = ["w1", "w2"].map(|name| format!("[{name}] panic: of purpose"));
+    let mut lines = Vec::new();
+    while !wanted.iter().all(|wanted| lines.contains(wanted)) {
+        lines.extend(server.lines_of(1, |line| line.contains("panic")).await);
+    }
+    end(members).await;
+}
