@@ -34,7 +34,7 @@ impl Process {
             .append(true)
             .open(log)?;
         command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped()) // open as long as this value lives
             .stdout(file.try_clone()?)
             .stderr(file);
         Ok(Self {

@@ -81,9 +81,9 @@ async fn what_cannot_run_is_refused_with_a_reason() {
     let mut server = FakeServer::start().await;
     let worker = started(&server).await;
     let session = server.session().await;
-    let mut broadcast = request(2, "echo", "");
-    broadcast.execute_type = 2;
-    let verdicts = run(&session, vec![request(1, "ech", ""), broadcast]).await;
+    let mut strange = request(2, "echo", "");
+    strange.execute_type = 99;
+    let verdicts = run(&session, vec![request(1, "ech", ""), strange]).await;
     let RunVerdict::Invalid(unknown) = &verdicts[0] else {
         panic!("{verdicts:?}")
     };
@@ -94,7 +94,7 @@ async fn what_cannot_run_is_refused_with_a_reason() {
     let RunVerdict::Invalid(unsupported) = &verdicts[1] else {
         panic!("{verdicts:?}")
     };
-    assert!(unsupported.contains("BROADCAST"), "{unsupported}");
+    assert!(unsupported.contains("execute type 99"), "{unsupported}");
     worker.shutdown(NO_TIME).await.expect("an orderly end");
 }
 

@@ -127,6 +127,8 @@ fn the_demo_runs_survives_a_restart_and_ends_when_asked() {
             "every-minute-script",
             "self-health",
             "greet",
+            "greet-everywhere",
+            "count-primes",
             "on-demand"
         ]
     );
@@ -145,6 +147,15 @@ fn the_demo_runs_survives_a_restart_and_ends_when_asked() {
         "{said}"
     );
 
+    for (job, result) in [
+        ("greet-everywhere", "succeed:2, failed:0"),
+        ("count-primes", "17984 primes below 200000"),
+    ] {
+        let run = ["job", "run", job, "--wait", "--timeout", "60s"];
+        let said = said_by(powerjob(folder).args(run));
+        assert!(said.contains(result), "{said}");
+    }
+
     said_by(powerjob(folder).args(["job", "disable", "greet"]));
     said_by(powerjob(folder).args(["job", "delete", "self-health", "--yes"]));
     assert_eq!(first.end(Signal::TERM), Some(0));
@@ -162,7 +173,7 @@ fn the_demo_runs_survives_a_restart_and_ends_when_asked() {
     let greet = said_by(powerjob(folder).args(["job", "show", "greet", "--json"]));
     let greet: serde_json::Value = serde_json::from_str(&greet).expect("JSON");
     assert_eq!(greet["enabled"], false, "what was changed stays");
-    assert_eq!(job_names(folder).len(), 5, "what is missing is made again");
+    assert_eq!(job_names(folder).len(), 7, "what is missing is made again");
     assert_eq!(second.end(Signal::INT), Some(0));
 
     let reset = powerjob(folder)

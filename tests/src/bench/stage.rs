@@ -55,7 +55,8 @@ pub struct Stage {
     pub database_url: String,
     secret: String,
     worker: BenchWorker,
-    _folder: TempDir,
+    more_workers: Vec<BenchWorker>,
+    folder: TempDir,
 }
 
 /// A server that was started again.
@@ -103,7 +104,11 @@ impl Stage {
         cluster.start_server().await?;
         let api = cluster.sign_in().await?;
         let (app, secret) = api.create_app("bench").await?;
-        let worker = start_worker(&programs.worker, &cluster.workers, &secret, folder.path())?;
+        let worker = start_worker(
+            &programs.worker,
+            (&cluster.workers, &secret, "bench"),
+            folder.path(),
+        )?;
         api.until_workers(&app, 1).await;
         Ok(Self {
             cluster,
@@ -112,7 +117,8 @@ impl Stage {
             database_url,
             secret,
             worker,
-            _folder: folder,
+            more_workers: Vec::new(),
+            folder,
         })
     }
 
@@ -237,6 +243,19 @@ impl Stage {
         metric(&self.api.address, &self.api.token, name).await
     }
 
+    /// One more worker with the processors of the benchmarks; waits until it is online.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn add_worker(&mut self, programs: &Programs, name: &str) -> io::Result<()> {
+        let place = (&*self.cluster.workers, &*self.secret, name);
+        let worker = start_worker(&programs.worker, place, self.folder.path())?;
+        self.more_workers.push(worker);
+        let workers = self.more_workers.len() + 1;
+        self.api.until_workers(&self.app, workers).await;
+        Ok(())
+    }
+
     /// One more worker, the ready-made agent.
     ///
     /// # Errors
@@ -248,13 +267,12 @@ impl Stage {
 
 fn start_worker(
     program: &Path,
-    server: &str,
-    secret: &str,
+    (server, secret, name): (&str, &str, &str),
     folder: &Path,
 ) -> io::Result<BenchWorker> {
-    let log = std::fs::File::create(folder.join("bench-worker.log"))?;
+    let log = std::fs::File::create(folder.join(format!("{name}-worker.log")))?;
     let mut child = Command::new(program)
-        .args([server, "bench", secret])
+        .args([server, "bench", secret, name])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)

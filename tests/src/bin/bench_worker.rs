@@ -1,6 +1,6 @@
 //! The worker of the benchmarks: processors that do nothing but note when they started.
 //!
-//! `bench_worker SERVER APP SECRET`; a line on standard input makes it print what it noted since the
+//! `bench_worker SERVER APP SECRET [NAME]`; a line on standard input makes it print what it noted since the
 //! last one, as JSON.
 
 use std::io::BufRead;
@@ -9,7 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use powerjob_tests::bench::clock::{monotonic, wall_us};
 use powerjob_tests::bench::stats::Quantiles;
-use powerjob_worker::{TaskContext, Worker};
+use powerjob_worker::{
+    MapReduceProcessor, Output, ProcessResult, Processor, TaskContext, TaskResult, TaskResults,
+    Worker,
+};
+use serde::Deserialize;
 use serde_json::json;
 
 static RUNS: AtomicU64 = AtomicU64::new(0);
@@ -39,6 +43,37 @@ async fn late(ctx: TaskContext) -> Result<(), std::convert::Infallible> {
     Ok(())
 }
 
+/// Many small tasks: each sleeps so long and returns 1, reduce counts them.
+struct Spread;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Wanted {
+    tasks: u64,
+    ms: u64,
+}
+
+impl Processor for Spread {
+    async fn process(&self, ctx: &TaskContext) -> ProcessResult {
+        let wanted: Wanted = ctx.params_as()?;
+        if ctx.is_root_task() {
+            ctx.map("one", 0..wanted.tasks).await?;
+            return Ok("0".into());
+        }
+        if wanted.ms > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(wanted.ms)).await; // allow-sleep: the work
+        }
+        Ok("1".into())
+    }
+}
+
+impl MapReduceProcessor for Spread {
+    async fn reduce(&self, _ctx: &TaskContext, results: TaskResults) -> ProcessResult {
+        let add = |sum: u64, result: TaskResult| sum + result.value::<u64>().unwrap_or(0);
+        Output::of(results.fold(0, add).await)
+    }
+}
+
 fn note(list: &Mutex<Vec<f64>>, value: f64) {
     list.lock().expect("no panic holds it").push(value);
 }
@@ -52,8 +87,10 @@ fn take(list: &Mutex<Vec<f64>>) -> Quantiles {
 #[expect(clippy::print_stdout, reason = "its output is its interface")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [server, app, secret] = arguments.as_slice() else {
-        return Err("usage: bench_worker SERVER APP SECRET".into());
+    let (server, app, secret, name) = match arguments.as_slice() {
+        [server, app, secret] => (server, app, secret, "bench"),
+        [server, app, secret, name] => (server, app, secret, name.as_str()),
+        _ => return Err("usage: bench_worker SERVER APP SECRET [NAME]".into()),
     };
     let runtime = tokio::runtime::Runtime::new()?;
     let worker = runtime.block_on(
@@ -61,12 +98,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .app(app)
             .server(server)
             .secret(secret)
-            .name("bench")
+            .name(name)
             .concurrency(1_000)
             .queue(100_000)
             .register_fn("noop", noop)
             .register_fn("stamp", stamp)
             .register_fn("late", late)
+            .register_map_reduce("spread", Spread)
             .start(),
     )?;
     for line in std::io::stdin().lock().lines() {

@@ -48,5 +48,6 @@ mod random_kills;
 mod repeated_kills;
 mod rolling_upgrade;
 mod several_servers;
+mod spread;
 mod witness;
 mod zombies;

@@ -312,7 +312,7 @@ impl GuestTracker {
         let setting = &self.parts.setting;
         let log = LogWriter::new(setting.logs.clone(), key, run.log_level).named(&setting.worker);
         let mut guest = Guest::new(generation, run.concurrency);
-        if self.is_draining {
+        if self.is_draining && master != self.parts.node {
             guest.drain();
         }
         Ok(Work {

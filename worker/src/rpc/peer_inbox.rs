@@ -37,7 +37,11 @@ pub(crate) struct PeerInbox {
 }
 
 impl PeerInbox {
-    pub(crate) fn new(peers: Peers, ports: PeerPorts, expected: Option<NodeRef>) -> Arc<dyn Inbox> {
+    pub(crate) fn shared(
+        peers: Peers,
+        ports: PeerPorts,
+        expected: Option<NodeRef>,
+    ) -> Arc<dyn Inbox> {
         Arc::new(Self {
             peers,
             ports,

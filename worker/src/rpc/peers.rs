@@ -86,7 +86,7 @@ impl Peers {
             return;
         }
         let peers = self.clone();
-        let inbox = PeerInbox::new(self.clone(), ports.clone(), Some(node.clone()));
+        let inbox = PeerInbox::shared(self.clone(), ports.clone(), Some(node.clone()));
         tokio::spawn(async move {
             let dialled = peers.open(&address, inbox).await;
             if dialled.is_err() {
@@ -130,7 +130,13 @@ impl Peers {
         if is_second {
             session.close(ErrorCode::CANCELLED, "the other connection is used");
         } else {
-            lock(&self.0.sessions).insert(node.clone(), session.clone());
+            let old = lock(&self.0.sessions).insert(node.clone(), session.clone());
+            if let Some(old) = old {
+                old.close(
+                    ErrorCode::CANCELLED,
+                    "another connection has taken its place",
+                );
+            }
         }
         self.tell(node, PeerChange::Here);
     }
@@ -195,7 +201,7 @@ impl Gate for PeerGate {
     }
 
     fn inbox(&self, _peer: &PeerInfo) -> Arc<dyn Inbox> {
-        PeerInbox::new(self.peers.clone(), self.ports.clone(), None)
+        PeerInbox::shared(self.peers.clone(), self.ports.clone(), None)
     }
 }
 

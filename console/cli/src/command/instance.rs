@@ -10,6 +10,7 @@ use super::job::MAX_PAGE;
 use super::job_flags::{log_level, named};
 use super::log;
 use super::run::{WaitArgs, wait};
+use super::task_view;
 use crate::connect::{Access, Connection};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
@@ -22,6 +23,7 @@ Examples:
   powerjob instance list --job nightly --status running,waiting_dispatch
   powerjob instance show 604919300096000323               its steps, attempts, why it waits
   powerjob instance log 604919300096000323 --follow
+  powerjob instance tasks 604919300096000323              a map's tasks, by worker, failed ones first
   powerjob instance wait 604919300096000323 --timeout 5m; echo $?")]
 pub(crate) struct InstanceArgs {
     #[command(flatten)]
@@ -39,6 +41,14 @@ enum InstanceCommand {
     Show {
         /// Instance id.
         id: Id,
+    },
+    /// Show how the tasks of a broadcast, map or map-reduce fare, the failed ones first.
+    Tasks {
+        /// Instance id.
+        id: Id,
+        /// At most so many tasks, 1 to 200.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
+        limit: u32,
     },
     /// Stop a run that waits or runs.
     Stop {
@@ -115,6 +125,10 @@ pub(crate) async fn run(args: InstanceArgs, output: &Output) -> Result<Outcome, 
             output.show(&instance, |instance| {
                 instance_view::details(instance, output.width())
             })?;
+        }
+        InstanceCommand::Tasks { id, limit } => {
+            let tasks = client.instance_tasks(id, Some(limit)).await?;
+            output.show(&tasks, |tasks| task_view::overview(tasks, output.width()))?;
         }
         InstanceCommand::Stop { id } => {
             output.show(&client.stop_instance(id).await?, instance_view::line)?;

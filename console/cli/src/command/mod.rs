@@ -15,6 +15,7 @@ mod policy_flags;
 mod run;
 pub(crate) mod server;
 pub(crate) mod tap;
+mod task_view;
 pub(crate) mod worker;
 
 use crate::cli::{Cli, Command};

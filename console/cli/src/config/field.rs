@@ -324,7 +324,7 @@ pub(crate) const FIELDS: &[Field] = &[
         Kind::Text,
         "0.0.0.0:0",
         "Where other workers of the application connect for jobs that run on several workers; port 0 takes a free one. \
-         Empty: no port is opened, and this agent takes part in no such job of another worker.",
+         `off`: no port is opened, and this agent takes part in no such job of another worker.",
     ),
     field(
         "agent.advertise",

@@ -76,7 +76,7 @@ pub(super) fn agent_config(settings: AgentSettings, app: String) -> AgentConfig 
         concurrency: Some(settings.capacity),
         queue: Some(settings.queue),
         work_dir: settings.work_dir,
-        listen: settings.listen,
+        listen: settings.listen.filter(|address| address != "off"),
         advertise: settings.advertise,
         spool: settings.spool,
         script_places: settings.script_places,

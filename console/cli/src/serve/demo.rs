@@ -13,7 +13,11 @@ use powerjob_server::service::jobs::JobFilter;
 use powerjob_server::service::{ServiceError, Services, apps, jobs};
 use powerjob_server::store;
 use powerjob_server::store::app::App;
-use powerjob_worker::{TaskContext, WorkerBuilder};
+use powerjob_worker::{
+    MapReduceProcessor, Output, ProcessResult, Processor, TaskContext, TaskResult, TaskResults,
+    WorkerBuilder,
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::chain;
@@ -126,7 +130,7 @@ fn served(error: ServiceError) -> Failure {
     Failure::local(chain(&error))
 }
 
-fn definitions(server: &str) -> [Value; 5] {
+fn definitions(server: &str) -> [Value; 7] {
     let health = json!({"url": format!("{server}/health"), "method": "GET"});
     [
         json!({
@@ -151,6 +155,17 @@ fn definitions(server: &str) -> [Value; 5] {
             "processor": "greet", "params": "world", "tag": "demo",
         }),
         json!({
+            "name": "greet-everywhere", "description": "A broadcast: runs on every worker that knows the processor",
+            "schedule": {"type": "CRON", "expression": "0/30 * * * * ?"},
+            "executeType": "BROADCAST", "processor": "greet", "params": "all", "tag": "demo",
+        }),
+        json!({
+            "name": "count-primes", "description": "A map-reduce: 40 ranges are counted on all workers, then added up",
+            "schedule": {"type": "CRON", "expression": "15 * * * * ?"},
+            "executeType": "MAP_REDUCE", "processor": "count-primes", "params": "200000", "tag": "demo",
+            "concurrency": 2, "taskRetries": 1, "timeLimitMs": 50_000,
+        }),
+        json!({
             "name": "on-demand", "description": "Runs when you say so: powerjob job run on-demand --params you --follow",
             "schedule": {"type": "API"},
             "processor": "greet", "params": "somebody", "tag": "demo",
@@ -169,7 +184,58 @@ echo done
 
 /// Gives a worker the demo's processor.
 pub(super) fn with_processors(builder: WorkerBuilder) -> WorkerBuilder {
-    builder.register_fn("greet", greet)
+    builder
+        .register_fn("greet", greet)
+        .register_map_reduce("count-primes", CountPrimes)
+}
+
+/// Counts the primes below its parameter: the first task makes ranges, the others count them.
+struct CountPrimes;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Numbers {
+    from: u64,
+    to: u64,
+}
+
+/// Ranges that are counted one by one.
+const RANGES: u64 = 40;
+
+impl Processor for CountPrimes {
+    async fn process(&self, context: &TaskContext) -> ProcessResult {
+        if context.is_root_task() {
+            let limit: u64 = context.params().parse()?;
+            let step = limit.div_ceil(RANGES).max(1);
+            let ranges = (0..RANGES).map(|place| Numbers {
+                from: (place * step).min(limit),
+                to: ((place + 1) * step).min(limit),
+            });
+            let made = context.map("range", ranges).await?;
+            return Ok(format!("made {made} ranges").into());
+        }
+        let range: Numbers = context.sub_task()?;
+        let mut count = 0_u64;
+        for number in range.from..range.to {
+            count += u64::from(is_prime(number));
+            if number % 1_000 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Output::of(count)
+    }
+}
+
+impl MapReduceProcessor for CountPrimes {
+    async fn reduce(&self, context: &TaskContext, results: TaskResults) -> ProcessResult {
+        let add = |sum: u64, result: TaskResult| sum + result.value::<u64>().unwrap_or(0);
+        let count = results.fold(0, add).await;
+        Ok(format!("{count} primes below {}", context.params()).into())
+    }
+}
+
+fn is_prime(number: u64) -> bool {
+    let mut divisors = (2..).take_while(|divisor| divisor * divisor <= number);
+    number > 1 && divisors.all(|divisor| !number.is_multiple_of(divisor))
 }
 
 async fn greet(context: TaskContext) -> Result<String, std::convert::Infallible> {
@@ -183,6 +249,12 @@ async fn greet(context: TaskContext) -> Result<String, std::convert::Infallible>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn primes_are_known() {
+        let primes: Vec<u64> = (0..20).filter(|number| is_prime(*number)).collect();
+        assert_eq!(primes, [2, 3, 5, 7, 11, 13, 17, 19]);
+    }
 
     #[test]
     fn the_jobs_are_definitions_with_names_of_their_own() {

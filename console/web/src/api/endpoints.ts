@@ -27,6 +27,7 @@ import type {
   SignIn,
   SignedIn,
   TappedMessage,
+  TaskOverview,
   Worker,
   WorkerOrderInput,
 } from "./types";
@@ -78,6 +79,7 @@ export const api = {
   instances: (appId: Id, query: Query, signal?: AbortSignal) =>
     get<Page<InstanceSummary>>(`${app(appId)}/instances`, signal, query),
   instance: (id: Id, signal?: AbortSignal) => get<Instance>(instance(id), signal),
+  tasks: (id: Id, signal?: AbortSignal) => get<TaskOverview>(`${instance(id)}/tasks`, signal),
   act: (id: Id, action: InstanceAction) =>
     call<Instance>("POST", `${instance(id)}/${action.toLowerCase()}`),
   log: (id: Id, query: Query, signal?: AbortSignal) =>

@@ -55,6 +55,9 @@ export type SignIn = Schemas["SignIn"];
 export type SignedIn = Schemas["SignedIn"];
 export type TappedMessage = Schemas["TappedMessage"];
 export type Timeline = Schemas["Timeline"];
+export type Task = Schemas["Task"];
+export type TaskCounts = Schemas["TaskCounts"];
+export type TaskOverview = Schemas["TaskOverview"];
 export type Worker = Schemas["Worker"];
 export type WorkerOrderInput = Schemas["WorkerOrderInput"];
 export type WorkerOrderKind = WorkerOrderInput["kind"];
@@ -80,3 +83,4 @@ export type JobInput = Omit<
 export type Job = JobInput & Omit<Schemas["Job"], keyof Schemas["JobInput"]>;
 
 export type JobSummary = Omit<Schemas["JobSummary"], "job"> & { job: Job };
+export type WorkerTasks = Schemas["WorkerTasks"];

@@ -108,6 +108,7 @@ const WORDS = new Set<string>(
     ["backOff", "FIXED EXPONENTIAL"],
     ["backOff.text", "FIXED EXPONENTIAL"],
     ["execute", "STANDALONE BROADCAST MAP MAP_REDUCE"],
+    ["task", "WAITING RUNNING FAILED SUCCEEDED"],
     ["processor", "BUILT_IN SHELL PYTHON EXTERNAL"],
     ["dispatch", "HEALTH_FIRST RANDOM ROUND_ROBIN SPECIFY"],
     ["outcome", "ok failed dropped"],

@@ -198,6 +198,7 @@ impl Inner {
                     app_id,
                     node: node.clone(),
                     address: address.clone(),
+                    peer_address: String::new(),
                     software: software(&heartbeat),
                     tells_inventory: false,
                     session: Arc::new(JavaLink {

@@ -7,6 +7,7 @@ mod delayed;
 mod fail_over;
 mod machine;
 mod many_jobs;
+mod spread;
 mod throughput;
 
 use std::path::PathBuf;
@@ -101,6 +102,14 @@ async fn across_processes(plan: &Plan, figures: &mut Figures) -> Outcome<()> {
     Box::pin(on_place(plan, &machine, Place::Sqlite, figures)).await?;
     if plan.wants("take-over") {
         figures.add(many_jobs::take_over(plan, plan.scaled(1_000_000)).await?);
+    }
+    if plan.wants("empty BROADCAST, MAP, MAP_REDUCE") {
+        figures.add(spread::empty(plan).await?);
+    }
+    for (workers, slots) in [(1, 2), (1, 1_000), (2, 2), (2, 1_000)] {
+        if plan.wants(&spread::rate_name(workers, slots)) {
+            figures.add([spread::rate(plan, workers, slots).await?]);
+        }
     }
     if plan.wants("fail-over of a worker") {
         figures.add([fail_over::of_worker(plan).await?]);

@@ -196,6 +196,10 @@ impl Master {
                 }
             }
         }
+        // A master that is to take nothing new still ends what it has, if nobody else can.
+        if !self.executors.iter().any(|executor| executor.is_listed) {
+            self.executors[usize::from(LOCAL)].is_listed = true;
+        }
         self.advance();
     }
 
@@ -325,10 +329,10 @@ impl Master {
             return Now(MapVerdict::Full);
         }
         mapper.next_batch += 1;
-        let mut ordinal = mapper.next_ordinal;
+        let first = mapper.next_ordinal;
         mapper.next_ordinal += u32::try_from(request.contents.len()).unwrap_or(u32::MAX);
         let name = self.intern(request.name);
-        for content in request.contents {
+        for (ordinal, content) in (first..).zip(request.contents) {
             self.tasks.add(NewTask {
                 parent: Some(parent),
                 ordinal,
@@ -337,7 +341,6 @@ impl Master {
                 pinned: None,
                 content: content.into(),
             });
-            ordinal += 1;
         }
         self.advance();
         Now(MapVerdict::Stored)

@@ -411,3 +411,15 @@ fn people_see_failed_tasks_first() {
     assert_eq!(overview.tasks[0].result, "boom");
     assert_eq!(overview.workers.len(), 2);
 }
+
+#[test]
+fn a_master_that_is_drained_ends_what_nobody_else_can() {
+    let mut play = Play::new(ExecuteType::Map, 0, &["a"]);
+    play.master.team(Vec::new());
+    let root = play.out[0].1.task;
+    play.map(root, 0, 2);
+    while !play.out.is_empty() {
+        play.end_next(TaskEnd::Succeeded, "");
+    }
+    assert_eq!(play.verdict().1, "total:3,succeed:3,failed:0");
+}

@@ -25,6 +25,7 @@ import { useSay } from "../../ui/Toasts";
 import { Copyable, MaybeJson, Pairs, Spinner, Tabs } from "../../ui/bits";
 import { Attempts } from "./Attempts";
 import { LogPanel } from "./LogPanel";
+import { TasksPanel } from "./TasksPanel";
 import { TimelinePanel } from "./TimelinePanel";
 
 const MessagesPanel = lazy(() => import("./MessagesPanel"));
@@ -85,6 +86,7 @@ function Loaded({ instance, onChanged }: LoadedProps): ReactNode {
     <>
       <Head instance={instance} now={now} onChanged={onChanged} />
       <TimelinePanel instance={instance} now={now} />
+      <TasksPanel instanceId={instance.id} open={open} />
       <div className="columns">
         <Facts instance={instance} />
         <Attempts attempts={instance.attempts} now={now} />
