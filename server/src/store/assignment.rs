@@ -75,8 +75,16 @@ impl ServerLease {
 
     /// All servers, dead ones that nobody has cleared away included. Read on the connection of the
     /// lease, which waits for nobody.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] also when the answer takes longer than a lease lives: nobody may keep
+    /// that connection from the next renewal.
     pub async fn servers(&self) -> Result<Vec<LeaseRow>, Error> {
-        servers::lease_rows(&self.leasing()).await
+        let sql = self.leasing();
+        let read = servers::lease_rows(&sql);
+        let answered = self.store.inner.doubt.limit(self.request.ttl, read).await;
+        let silent = || Error::Unavailable("the servers were not read in time".to_owned());
+        answered.ok_or_else(silent)?
     }
 
     /// All applications with their owners, by id.

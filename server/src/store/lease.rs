@@ -222,19 +222,24 @@ impl ServerLease {
                 return;
             }
             pause = every;
-            let doubt = &self.store.inner.doubt;
-            match doubt.limit(self.request.ttl, self.servers()).await {
-                Some(Ok(servers)) => {
+            match self.servers().await {
+                Ok(servers) => {
                     pause = every.min(until_next_death(&servers));
                     watch.seen(servers);
                 }
-                Some(Err(error)) => tracing::warn!(%error, "the servers could not be read"),
-                None => tracing::warn!("the servers were not read in time"),
+                Err(error) => tracing::warn!(%error, "the servers could not be read"),
             }
             let now = self.store.inner.clock.monotonic();
             if now.saturating_sub(beat_at) >= HEARTBEAT_EVERY {
                 beat_at = now;
-                self.beat().await;
+                // The next renewal does not wait for the writer.
+                let lease = self.clone();
+                self.store.inner.runtime.spawn(async move {
+                    let beaten = tokio::time::timeout(HEARTBEAT_EVERY, lease.beat());
+                    if beaten.await.is_err() {
+                        tracing::warn!("the row of this server was not refreshed in time");
+                    }
+                });
             }
         }
     }

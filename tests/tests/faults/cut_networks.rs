@@ -14,6 +14,7 @@ use crate::witness::Witness;
 on_both! { long:
     a_server_whose_connections_to_the_database_end_is_replaced_and_comes_back
     a_server_whose_network_stalls_is_replaced_and_comes_back
+    a_server_whose_network_swallows_everything_is_replaced_and_comes_back
 }
 
 async fn a_server_whose_connections_to_the_database_end_is_replaced_and_comes_back(kind: Kind) {
@@ -24,10 +25,8 @@ async fn a_server_whose_network_stalls_is_replaced_and_comes_back(kind: Kind) {
     server_without_database(kind, Way::Stalled).await;
 }
 
-#[tokio::test]
-#[ignore = "it takes long: `make faults`"]
-async fn a_server_whose_network_swallows_everything_is_replaced_and_comes_back() {
-    server_without_database(Kind::Postgres, Way::Silent).await;
+async fn a_server_whose_network_swallows_everything_is_replaced_and_comes_back(kind: Kind) {
+    server_without_database(kind, Way::Silent).await;
 }
 
 async fn server_without_database(kind: Kind, way: Way) {
