@@ -10,6 +10,7 @@ mod support;
 mod apps;
 mod calendar;
 mod instances;
+mod java_workers;
 mod jobs;
 mod openapi;
 mod permissions;

@@ -2,5 +2,6 @@
 //! and do nothing.
 
 mod cases;
+mod faults;
 mod scene;
 mod worker;

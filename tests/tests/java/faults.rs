@@ -1,0 +1,168 @@
+//! Official workers and our servers are killed.
+
+use std::time::Duration;
+
+use powerjob_databases::{DATABASE, DatabaseServer, Durability, Kind};
+use powerjob_tests::eventually::eventually;
+use powerjob_tests::java::{self, Artefacts, JavaWorker, LATEST, WorkerPlan};
+use powerjob_tests::process::{Api, Cluster};
+use powerjob_tests::programs::powerjob;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::scene::{APP, LIMIT, Scene};
+
+/// A dead worker is noticed after 60 s; then its runs go elsewhere.
+const LOSS_LIMIT: Duration = Duration::from_secs(150);
+
+#[tokio::test]
+async fn runs_survive_the_server_and_go_elsewhere_when_their_worker_dies() {
+    let Some(mut scene) = Scene::with_workers(LATEST, &["tagA", "tagB"]).await else {
+        return;
+    };
+    let job = |name: &'static str, tag: &'static str, retries: u32| {
+        let fields = json!({
+            "processor": "powerjob.tests.Basic", "designatedWorkers": tag, "instanceRetries": retries,
+            "retry": { "backOff": "FIXED", "delayMs": 100 },
+        });
+        (name, fields)
+    };
+    let (name, fields) = job("goes on", "tagB", 0);
+    let goes_on = scene.job(name, &fields).await;
+    let goes_on = scene
+        .api
+        .run(&goes_on, "sleep 25000")
+        .await
+        .expect("it is run");
+    let (name, fields) = job("lost", "tagA", 0);
+    let lost = scene.job(name, &fields).await;
+    let lost = scene
+        .api
+        .run(&lost, "sleep 600000")
+        .await
+        .expect("it is run");
+    let (name, fields) = job("elsewhere", "tagA,tagB", 1);
+    let elsewhere = scene.job(name, &fields).await;
+    let elsewhere = run_at_the_first(&scene, &elsewhere).await;
+    scene.until_status(&goes_on, "RUNNING").await;
+
+    scene.cluster.kill_server().expect("it is killed");
+    scene.cluster.start_server().await.expect("it starts again");
+    scene.api = scene.cluster.sign_in().await.expect("signed in");
+    let ended = scene.api.until_ended(&goes_on, LIMIT).await;
+    assert_eq!(
+        (&ended["status"], &ended["attempt"]),
+        (&json!("SUCCEED"), &json!(1)),
+        "{ended}"
+    );
+
+    scene.until_status(&lost, "RUNNING").await;
+    scene.workers[0]
+        .process
+        .kill()
+        .expect("the worker is killed");
+    let ended = scene.api.until_ended(&lost, LOSS_LIMIT).await;
+    assert_eq!(ended["status"], "FAILED", "{ended}");
+    let why = ended["fullResult"].as_str().unwrap_or_default();
+    assert!(why.starts_with("worker lost: "), "{why}");
+    let ended = scene.api.until_ended(&elsewhere, LOSS_LIMIT).await;
+    assert_eq!(
+        (&ended["status"], &ended["attempt"]),
+        (&json!("SUCCEED"), &json!(2)),
+        "{ended}"
+    );
+}
+
+/// A run of 50 s at the first worker, which is the one that will die.
+async fn run_at_the_first(scene: &Scene, job: &str) -> String {
+    let body = json!({ "params": "sleep 50000", "worker": scene.workers[0].address });
+    let path = format!("/v1/jobs/{job}/runs");
+    let run = scene
+        .api
+        .call("POST", &path, &body)
+        .await
+        .expect("it is run");
+    run["instanceId"].as_str().expect("an id").to_owned()
+}
+
+/// Two servers over one database: the worker finds the one that lives, with the run that it has.
+#[tokio::test]
+async fn a_worker_finds_the_server_that_is_left() {
+    if !java::is_here() {
+        return;
+    }
+    let Ok(database) = DatabaseServer::start(Kind::Postgres, Durability::Full) else {
+        eprintln!("note: no PostgreSQL, so the fail-over of official workers was not tested");
+        return;
+    };
+    let artefacts = Artefacts::of(LATEST).expect("the artefacts");
+    let folder = TempDir::new().expect("a folder");
+    let mut servers = Vec::new();
+    for node in ["s1", "s2"] {
+        let url = database.url(DATABASE);
+        let mut server = Cluster::member(folder.path(), &powerjob(), node, &url).expect("a server");
+        server.start_server().await.expect("it starts");
+        servers.push(server);
+    }
+    let api = servers[0].sign_in().await.expect("signed in");
+    let (app, _) = api.create_app(APP).await.expect("an application");
+    let both = format!("{},{}", servers[0].http, servers[1].http);
+    let plan = WorkerPlan {
+        servers: &both,
+        app: APP,
+        protocol: "HTTP",
+        tag: "",
+    };
+    let worker = JavaWorker::spawn(&artefacts, folder.path(), "java", &plan).expect("a JVM");
+    worker.until_ready().await;
+    let job = json!({
+        "name": "a job", "processor": "powerjob.tests.Basic", "schedule": { "type": "API" },
+    });
+    api.until_workers(&app, 1).await;
+    let job = api.create_job(&app, &job).await.expect("a job");
+    let first = api.run(&job, "before").await.expect("it is run");
+    assert_eq!(api.until_ended(&first, LIMIT).await["fullResult"], "before");
+    let under_way = api.run(&job, "sleep 20000").await.expect("it is run");
+    until_running(&api, &under_way).await;
+
+    let owner = owner_of(&servers, &app).await;
+    servers[owner].kill_server().expect("it is killed");
+    let left = servers[1 - owner].sign_in().await.expect("signed in");
+    let ended = left.until_ended(&under_way, LIMIT).await;
+    assert_eq!(
+        (&ended["status"], &ended["attempt"]),
+        (&json!("SUCCEED"), &json!(1)),
+        "{ended}"
+    );
+    left.until_workers(&app, 1).await;
+    let after = left.run(&job, "after").await.expect("it is run");
+    assert_eq!(left.until_ended(&after, LIMIT).await["fullResult"], "after");
+}
+
+async fn until_running(api: &Api, id: &str) {
+    eventually("the run is running", LIMIT, || async {
+        let path = format!("/v1/instances/{id}");
+        let instance = api.call("GET", &path, &Value::Null).await.ok()?;
+        (instance["status"] == "RUNNING").then_some(())
+    })
+    .await;
+}
+
+/// The place of the server that has the application.
+async fn owner_of(servers: &[Cluster], app: &str) -> usize {
+    eventually("somebody owns it", LIMIT, || async {
+        for (place, server) in servers.iter().enumerate() {
+            let api = server.sign_in().await.ok()?;
+            let status = api.call("GET", "/v1/server", &Value::Null).await.ok()?;
+            if status["apps"]
+                .as_array()?
+                .iter()
+                .any(|owned| owned["id"] == *app)
+            {
+                return Some(place);
+            }
+        }
+        None
+    })
+    .await
+}
