@@ -73,6 +73,11 @@ pub(super) fn start(
             .clone()
             .unwrap_or_default(),
     });
+    if rules.is_open {
+        tracing::warn!(
+            "`server.allow_unproven_workers` is on: workers of all networks come in without a proof"
+        );
+    }
     let stop = CancellationToken::new();
     handles.runtime.spawn(peers.clone().watch(stop.clone()));
     let server = serve_java_workers(listener, peers, rules).map_err(StartError::Runtime)?;

@@ -90,7 +90,7 @@ async fn connectivity_is_checked_at_the_caller_only() {
 
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent_port = silent.local_addr().expect("an address").port();
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     assert_eq!(
         scene.get(&check("127.0.0.1", silent_port)).await["data"],
         false

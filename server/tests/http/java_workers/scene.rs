@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use powerjob_common::id::InstanceId;
 use powerjob_common::secret::Secret;
+use powerjob_protocol::json::InstanceDetail;
 use powerjob_server::app::{self, Ready, ServerHandles};
 use powerjob_server::config::ServerConfig;
+use powerjob_server::service::{Services, live_detail};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
@@ -25,7 +28,7 @@ pub(super) struct Scene {
     pub(super) web: String,
     /// The same of the transport.
     pub(super) transport: String,
-    _handles: ServerHandles,
+    handles: ServerHandles,
     pub(super) app: i64,
     token: String,
     stop: CancellationToken,
@@ -55,7 +58,7 @@ impl Scene {
             client: Client::builder().no_proxy().build().expect("a client"),
             web: format!("http://{}", web.expect("a web port")),
             transport: format!("http://{}", transport.expect("a transport")),
-            _handles: handles,
+            handles,
             app: 0,
             token: String::new(),
             stop,
@@ -204,6 +207,22 @@ impl Scene {
             (instance["status"] == status).then_some(instance)
         })
         .await
+    }
+
+    /// What the worker of a run says of it.
+    pub(super) async fn ask_worker(
+        &self,
+        id: i64,
+        condition: Option<&str>,
+    ) -> Option<InstanceDetail> {
+        let services = Services::new(self.handles.clone());
+        let instance = self
+            .handles
+            .store
+            .instance(InstanceId(id))
+            .await
+            .expect("the instance");
+        live_detail::ask_worker(&services, &instance, condition.map(str::to_owned)).await
     }
 
     /// A report about a run that began at 1,000 and is told at `time`.

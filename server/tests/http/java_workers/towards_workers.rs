@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::scene::{Scene, Stub};
@@ -74,5 +76,60 @@ async fn an_overloaded_worker_gets_nothing() {
     heartbeat["heartbeatTime"] = json!(1_733_576_959_000_i64);
     scene.tell("/server/workerHeartbeat", &heartbeat).await;
     assert_eq!(stub.next().await.1["instanceId"], id);
+    stub.stop().await;
+}
+
+/// Cases E05 and E06: what a worker says of a run, and what is made of no answer.
+#[actix_web::test]
+async fn a_worker_is_asked_how_a_run_fares() {
+    let scene = Scene::start().await;
+    let mut stub = Stub::start();
+    stub.enter(&scene).await;
+    let job = scene.job(&json!({})).await;
+    let id = scene.run(job, None).await;
+    stub.next().await;
+    scene
+        .tell(
+            "/server/reportInstanceStatus",
+            &scene.report((job, id), &stub.address, 3, 5_000),
+        )
+        .await;
+    scene.until_status(id, "RUNNING").await;
+    let detail = json!({
+        "actualTriggerTime": 1_733_576_949_000_i64, "status": 3,
+        "taskTrackerAddress": stub.address,
+        "taskDetail": { "totalTaskNum": 1, "succeedTaskNum": 0, "failedTaskNum": 0 }
+    });
+    let data = URL_SAFE_NO_PAD.encode(detail.to_string());
+    let answer = json!({ "success": true, "data": data }).to_string();
+    stub.answers(200, &answer, Duration::ZERO);
+    let told = scene
+        .ask_worker(id, Some("status = 3"))
+        .await
+        .expect("a detail");
+    assert_eq!(serde_json::to_value(told).expect("JSON"), detail);
+    let asked = json!({ "instanceId": id, "customQuery": "status = 3" });
+    assert_eq!(
+        stub.next().await,
+        ("/worker/queryInstanceStatus".to_owned(), asked)
+    );
+
+    for (body, after) in [
+        ("", Duration::ZERO),
+        (
+            r#"{"success":false,"message":"can't find TaskTracker"}"#,
+            Duration::ZERO,
+        ),
+        (answer.as_str(), Duration::from_secs(6)),
+    ] {
+        stub.answers(200, body, after);
+        let begun = tokio::time::Instant::now();
+        assert_eq!(scene.ask_worker(id, None).await, None, "{body}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(7),
+            "5 s, and some for a busy machine"
+        );
+        assert_eq!(stub.next().await.1, json!({ "instanceId": id }));
+    }
     stub.stop().await;
 }

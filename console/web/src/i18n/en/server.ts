@@ -22,6 +22,8 @@ export const server = {
   "server.noApps": "This server owns no application.",
   "server.node": "Server",
   "server.onlyChanged": "Only what is not a default",
+  "server.openDoor": "Workers come in without a proof, from every network",
+  "server.openDoorWhy": "{setting} is on: whoever reaches the ports for workers can take the runs of any application.",
   "server.origin": "From",
   "server.process": "Processor time",
   "server.queued": "Rows that wait",

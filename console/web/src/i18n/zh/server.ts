@@ -24,6 +24,8 @@ export const server: Record<keyof typeof English, string> = {
   "server.noApps": "此服务器不负责任何应用。",
   "server.node": "服务器",
   "server.onlyChanged": "仅显示非默认值",
+  "server.openDoor": "任何网络的 Worker 都可以不经证明接入",
+  "server.openDoorWhy": "{setting} 已开启：能连到 Worker 端口的任何人都可以领取任意应用的任务。",
   "server.origin": "来源",
   "server.process": "处理器时间",
   "server.queued": "等待写入的行",

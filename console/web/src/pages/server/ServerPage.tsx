@@ -6,6 +6,7 @@ import { type Resource, useResource } from "../../data/useResource";
 import { useT } from "../../i18n";
 import { Button } from "../../ui/Button";
 import { ErrorBox } from "../../ui/ErrorBox";
+import { Icon } from "../../ui/Icon";
 import { useSay } from "../../ui/Toasts";
 import { Empty, Spinner } from "../../ui/bits";
 import { ActorQueues, OwnedApps, Servers, Settings } from "./tables";
@@ -32,6 +33,7 @@ export default function ServerPage(): ReactNode {
       {server.data === undefined && server.error === undefined && <Spinner />}
       {server.data !== undefined && (
         <>
+          <OpenDoor settings={server.data.settings} />
           <ServerFacts status={server.data} />
           <Servers servers={server.data.servers} />
           <OwnedApps apps={server.data.apps} />
@@ -40,6 +42,22 @@ export default function ServerPage(): ReactNode {
         </>
       )}
     </>
+  );
+}
+
+/** Says so while workers come in without a proof. */
+function OpenDoor({ settings }: Pick<ServerStatus, "settings">): ReactNode {
+  const t = useT();
+  const door = settings.find((setting) => setting.name === "server.allow_unproven_workers");
+  if (door?.value !== "true") return null;
+  return (
+    <div className="error-box" role="alert" data-testid="open-door">
+      <Icon name="warn" size={16} />
+      <div>
+        <strong>{t("server.openDoor")}</strong>
+        <p>{t("server.openDoorWhy", { setting: door.name })}</p>
+      </div>
+    </div>
   );
 }
 

@@ -78,6 +78,21 @@ it("shows what the server says of itself", async () => {
   expect(screen.getByRole("link", { name: "shop" }).getAttribute("href")).toBe("/apps/4");
 });
 
+it("says nothing while workers prove what they are", async () => {
+  serve(() => ({ body: STATUS }));
+  show(<ServerPage />);
+  await screen.findByTestId("settings");
+  expect(screen.queryByTestId("open-door")).toBeNull();
+});
+
+it("warns while workers need no proof", async () => {
+  const door = { name: "server.allow_unproven_workers", value: "true", origin: "environment" };
+  serve(() => ({ body: { ...STATUS, settings: [door] } }));
+  show(<ServerPage />);
+  const warning = await screen.findByTestId("open-door");
+  expect(warning.textContent).toContain("server.allow_unproven_workers is on");
+});
+
 it("hides defaults on demand", async () => {
   serve(() => ({ body: STATUS }));
   show(<ServerPage />);
