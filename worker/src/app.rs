@@ -105,7 +105,7 @@ fn run_thread(
     let system = actix::System::new();
     let (result, spool_thread) = system.block_on(async {
         let grace = plan.options.cancel_grace;
-        if let Some(address) = plan.options.listen.clone() {
+        if let Some(address) = plan.options.peer_address().map(str::to_owned) {
             // On this thread: a socket lives as long as the runtime that opened it.
             match Listener::bind(address).await {
                 Ok(listener) => plan.listener = Some(listener),

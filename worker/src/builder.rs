@@ -137,7 +137,8 @@ impl WorkerBuilder {
     }
 
     /// Where other workers reach this one for jobs that run on several workers, as `host:port` of
-    /// this machine; port 0 takes a free one. Default `0.0.0.0:0`.
+    /// this machine; port 0 takes a free one. Default `0.0.0.0:0`. A worker without a secret opens no
+    /// port.
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.options.listen = Some(address.into());
         self

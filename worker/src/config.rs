@@ -56,6 +56,12 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Where other workers reach this one. Without a secret nowhere: they could not be told from
+    /// anybody else.
+    pub(crate) fn peer_address(&self) -> Option<&str> {
+        self.listen.as_deref().filter(|_| self.secret.is_some())
+    }
+
     /// All mistakes at once; empty = usable.
     pub(crate) fn mistakes(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
@@ -126,6 +132,16 @@ mod tests {
         let mistakes = options.mistakes();
         assert_eq!(mistakes.len(), 2, "{mistakes:?}");
         assert!(mistakes[1].contains("localhost"));
+    }
+
+    #[test]
+    fn without_a_secret_no_port_is_opened() {
+        let mut options = Options::default();
+        assert_eq!(options.peer_address(), None);
+        options.secret = Some(Secret::new("hush".to_owned()));
+        assert_eq!(options.peer_address(), Some("0.0.0.0:0"));
+        options.listen = None;
+        assert_eq!(options.peer_address(), None);
     }
 
     #[test]

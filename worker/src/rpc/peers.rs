@@ -71,13 +71,9 @@ impl Peers {
             .cloned()
     }
 
-    /// How connections are taken.
+    /// How connections are taken: nobody comes in without the secret.
     pub(crate) fn listen_config(&self) -> ListenConfig {
-        let me = &self.0.me;
-        ListenConfig {
-            allow_unproven: me.secret.is_none(),
-            ..ListenConfig::new(me.identity.clone())
-        }
+        ListenConfig::new(self.0.me.identity.clone())
     }
 
     /// Connects with a peer; that it stands, or why not, is told to the master.
