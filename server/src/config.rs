@@ -39,6 +39,13 @@ pub struct ServerConfig {
     /// Whether a proxy in front speaks HTTPS; the session cookie is then sent over HTTPS only.
     /// Default `false`.
     pub behind_https: bool,
+    /// Whether programs that use the reference's OpenAPI have to prove which application they are of,
+    /// by its name and password. Default `true`; without it everybody who reaches the port may run
+    /// code on the workers.
+    pub openapi_auth: bool,
+    /// Whether everybody who reaches the port may make an account for themselves through the
+    /// reference's interface. Default `false`.
+    pub registration: bool,
     /// Name of this server, unique among the servers of a database, 1 to 128 characters.
     pub node: String,
     /// IANA name of the zone of schedules that name none; `None`: UTC.
@@ -104,6 +111,8 @@ impl ServerConfig {
             worker_address: None,
             http_address: None,
             behind_https: false,
+            openapi_auth: true,
+            registration: false,
             node: node.into(),
             zone: None,
             admin_password: None,

@@ -52,8 +52,15 @@ pub(super) fn start(
     let http_config = HttpConfig {
         behind_https: config.behind_https,
         metrics_token: config.metrics_token.clone(),
+        openapi_auth: config.openapi_auth,
+        registration: config.registration,
         ..HttpConfig::default()
     };
+    if !config.openapi_auth {
+        tracing::warn!(
+            "server.openapi_auth is off: everybody who reaches the HTTP port may save and run jobs"
+        );
+    }
     let ownership = handles.ownership.clone();
     let ready = Arc::new(move || ownership.check_ready().map_err(str::to_owned));
     let services = Services::new(handles.clone());

@@ -24,3 +24,4 @@ pub mod upcoming;
 pub mod worker;
 pub mod worker_filter;
 pub mod worker_names;
+pub mod workflow_graph;

@@ -250,6 +250,21 @@ pub(super) async fn download(
     ForInstance(instance): ForInstance,
 ) -> Result<HttpResponse, ApiError> {
     let name = format!("attachment; filename=\"{}.log\"", instance.instance_id);
+    let mut response = file(state, instance, as_text);
+    if let Ok(name) = name.try_into() {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
+}
+
+/// The whole log of an instance, line by line.
+pub(super) fn file(
+    state: State,
+    instance: Arc<Instance>,
+    as_text: fn(&LogEntry, Tz) -> String,
+) -> HttpResponse {
     let zone = state.services.handles.facts.zone;
     let reader = LogReader::new(instance, None);
     let body = unfold((state, reader), move |(state, mut reader)| async move {
@@ -263,11 +278,10 @@ pub(super) async fn download(
         let text: String = lines.iter().map(|(_, line)| as_text(line, zone)).collect();
         Some((Ok(Bytes::from(text)), (state, reader)))
     });
-    Ok(HttpResponse::Ok()
+    HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
-        .insert_header((header::CONTENT_DISPOSITION, name))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .streaming(body))
+        .streaming(body)
 }
 
 fn as_text(line: &LogEntry, zone: Tz) -> String {

@@ -8,8 +8,10 @@ mod assets;
 mod body;
 mod calendar;
 mod code;
+pub mod compatible;
 pub mod error;
 mod event;
+pub mod exact_name;
 mod forward;
 mod guard;
 mod health;
@@ -35,11 +37,16 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
-use actix_web::{App, HttpServer, web};
+use actix_http::HttpService;
+use actix_rt::net::TcpStream;
+use actix_server::ServerBuilder;
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::{AppConfig, Server};
+use actix_web::{App, web};
 use powerjob_common::secret::Secret;
 use tokio_util::sync::CancellationToken;
 
+use self::exact_name::ExactNames;
 use self::sse::Streams;
 use crate::service::Services;
 
@@ -67,6 +74,11 @@ pub struct HttpConfig {
     pub behind_https: bool,
     /// Programs that send it may read `/metrics`; default none: administrators only.
     pub metrics_token: Option<Secret<String>>,
+    /// Whether programs have to prove which application they are of before they use the
+    /// reference's OpenAPI; default true.
+    pub openapi_auth: bool,
+    /// Whether everybody may make an account; default false.
+    pub registration: bool,
 }
 
 impl Default for HttpConfig {
@@ -76,6 +88,8 @@ impl Default for HttpConfig {
             max_streams: 256,
             behind_https: false,
             metrics_token: None,
+            openapi_auth: true,
+            registration: false,
         }
     }
 }
@@ -132,6 +146,7 @@ pub fn configure(config: &mut web::ServiceConfig, state: web::Data<HttpState>) {
         .into_iter()
         .fold(web::scope("/v1"), actix_web::Scope::service)
         .default_service(web::to(error::unknown_path));
+    compatible::configure(config);
     config.service(api).default_service(web::to(assets::serve));
 }
 
@@ -142,16 +157,27 @@ pub fn configure(config: &mut web::ServiceConfig, state: web::Data<HttpState>) {
 /// When the socket cannot be used.
 pub fn serve(listener: TcpListener, state: web::Data<HttpState>) -> std::io::Result<Server> {
     let workers = state.config.workers.clamp(1, 64);
-    let server = HttpServer::new(move || {
+    let service = move || {
         let state = state.clone();
-        App::new().configure(|config| configure(config, state))
-    })
-    .workers(workers)
-    .keep_alive(KEEP_ALIVE)
-    .client_request_timeout(HEAD_LIMIT)
-    .shutdown_timeout(SHUTDOWN_LIMIT_S)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+        let app = App::new()
+            .configure(|config| configure(config, state))
+            .into_factory()
+            .map_err(|error| error.error_response());
+        let http = HttpService::build()
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_LIMIT)
+            .h1(map_config(app, |()| AppConfig::default()));
+        fn_service(|connection: TcpStream| async {
+            let peer = connection.peer_addr().ok();
+            Ok((ExactNames::new(connection), peer))
+        })
+        .and_then(http)
+    };
+    let server = ServerBuilder::default()
+        .workers(workers)
+        .shutdown_timeout(SHUTDOWN_LIMIT_S)
+        .disable_signals()
+        .listen("http", listener, service)?
+        .run();
     Ok(server)
 }

@@ -4,11 +4,14 @@
 //! 1. The role ADMIN on everything allows everything.
 //! 2. A role on everything, on the namespace or on the application itself counts for an application.
 
-use powerjob_common::id::{AppId, UserId};
+use powerjob_common::id::{AppId, NamespaceId, UserId};
 use powerjob_common::status::{Permission, Role, RoleScope};
 
 use crate::store::account::{Account, Grant};
 use crate::store::app::App;
+
+/// The id of no account.
+const NOBODY: UserId = UserId(0);
 
 /// A signed-in person with all grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,38 @@ impl Person {
             nick: account.nick,
             grants,
         }
+    }
+
+    /// A program of an application, which signs its changes with no account: what it may do was
+    /// decided by its token.
+    pub fn program(app_name: &str) -> Self {
+        Self {
+            id: NOBODY,
+            account: format!("program of {app_name}"),
+            nick: String::new(),
+            grants: Vec::new(),
+        }
+    }
+
+    /// Whose change it is; `None` for a program.
+    pub fn author(&self) -> Option<UserId> {
+        (self.id != NOBODY).then_some(self.id)
+    }
+
+    /// Whether the person has a grant on this very application.
+    pub fn has_grant_on(&self, app: AppId) -> bool {
+        self.roles(RoleScope::App, Some(app.0)).next().is_some()
+    }
+
+    /// Whether the person has a permission on a namespace.
+    pub fn may_in_namespace(&self, namespace: NamespaceId, permission: Permission) -> bool {
+        self.may_everywhere(permission)
+            || self.may_on(RoleScope::Namespace, namespace.0, permission)
+    }
+
+    /// All grants.
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
     }
 
     /// Whether the person may do everything.
@@ -97,7 +132,6 @@ impl Person {
 
 #[cfg(test)]
 mod tests {
-    use powerjob_common::id::NamespaceId;
     use powerjob_common::time::UnixMillis;
 
     use super::*;

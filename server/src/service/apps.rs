@@ -84,6 +84,12 @@ pub async fn find(services: &Services, id: AppId) -> Result<Arc<App>, ServiceErr
     Ok(app)
 }
 
+/// Forgets what is known of an application: it was changed in the store.
+pub fn forget(services: &Services, id: AppId) {
+    services.apps.apps.remove(&id);
+    services.programs.forget(id);
+}
+
 /// The applications a person may see, failing ones first, then by name.
 pub async fn list(
     services: &Services,

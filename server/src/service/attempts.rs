@@ -53,6 +53,14 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
+    /// How long the next attempt has to wait, without counting one: for callers of which many come
+    /// at once and are right, and who count only what failed.
+    pub(super) fn wait(&self, key: &Key, now: Duration) -> Option<Duration> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = records.get(key)?.open_at().checked_sub(now)?;
+        (!wait.is_zero()).then_some(wait)
+    }
+
     /// Lets an attempt begin and counts it as failed until [`Attempts::succeeded`] says otherwise.
     ///
     /// # Errors

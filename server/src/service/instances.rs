@@ -237,6 +237,14 @@ async fn as_of_now(services: &Services, instances: Vec<Instance>) -> Vec<Seen> {
     instances.into_iter().map(overlay).collect()
 }
 
+/// An instance with what its actor holds in memory, as far as it answers soon.
+pub async fn current(services: &Services, instance: &Instance) -> Instance {
+    let seen = as_of_now(services, vec![instance.clone()]).await;
+    seen.into_iter()
+        .next()
+        .map_or_else(|| instance.clone(), |seen| seen.instance)
+}
+
 /// An instance as the API lists it.
 pub fn summary(instance: &Instance, job_name: &str) -> InstanceSummary {
     let state = &instance.state;

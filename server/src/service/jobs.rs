@@ -300,7 +300,7 @@ async fn save(
 ) -> Result<api::Job, ServiceError> {
     let base_revision = input.base_revision;
     let draft = Box::new(draft(input, context)?);
-    let author = Some(person.id);
+    let author = person.author();
     let saved = ask(CHANGE_LIMIT, |reply| {
         services.handles.save_job.tell(SaveJob {
             draft,
@@ -369,7 +369,7 @@ async fn set_status(
     job: &JobDefinition,
     to: SwitchableStatus,
 ) -> Result<Arc<JobDefinition>, ServiceError> {
-    let (job_id, author) = (job.id, Some(person.id));
+    let (job_id, author) = (job.id, person.author());
     let switched = ask(CHANGE_LIMIT, |reply| {
         services.handles.switch_job.tell(SwitchJob {
             job_id,
@@ -432,7 +432,7 @@ fn show(services: &Services, job: &JobDefinition) -> api::Job {
 }
 
 /// The definition of a job as a person would write it.
-fn definition(job: &JobDefinition) -> JobInput {
+pub fn definition(job: &JobDefinition) -> JobInput {
     JobInput {
         name: job.name.clone(),
         description: job.description.clone(),

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod app_password;
 pub mod apps;
 mod attempts;
 pub mod calendar;
@@ -23,6 +24,7 @@ pub mod password;
 pub mod peers;
 mod policies;
 pub mod process;
+pub mod programs;
 pub mod runs;
 pub mod schedules;
 pub mod server;
@@ -31,6 +33,7 @@ pub mod statistics;
 pub mod tasks;
 mod token;
 pub mod workers;
+pub mod workflows;
 
 use std::time::Duration;
 
@@ -41,6 +44,7 @@ use powerjob_protocol::api::session::ServerFacts;
 
 use self::apps::AppCache;
 pub use self::error::{ServiceError, SignInError, Thing};
+use self::programs::Programs;
 use self::sessions::Sessions;
 use crate::app::ServerHandles;
 use crate::store::{self, Store};
@@ -60,6 +64,7 @@ pub struct Services {
     /// Who is signed in.
     pub sessions: Sessions,
     apps: AppCache,
+    programs: Programs,
 }
 
 impl Services {
@@ -70,6 +75,7 @@ impl Services {
             handles,
             sessions: Sessions::default(),
             apps: AppCache::default(),
+            programs: Programs::default(),
         }
     }
 

@@ -178,6 +178,32 @@ pub async fn sign_in(
     Ok(signed_in)
 }
 
+/// Whether a password is that of an account; wrong ones are counted as those of signing in.
+///
+/// # Errors
+/// [`SignInError::TooMany`].
+pub async fn proves(
+    services: &Services,
+    known: store::account::Credentials,
+    given: Secret<String>,
+    address: &str,
+) -> Result<bool, ServiceError> {
+    let keys = [
+        Key::Account(known.account.name.to_lowercase()),
+        Key::Address(address.to_owned()),
+    ];
+    let attempts = &services.sessions.attempts;
+    attempts
+        .begin(&keys, services.handles.clock.monotonic())
+        .map_err(|retry_after| SignInError::TooMany { retry_after })?;
+    let verdict = password::verify(Some(known), given).await?;
+    let is_right = verdict != Verdict::Wrong;
+    if is_right {
+        attempts.succeeded(&keys);
+    }
+    Ok(is_right)
+}
+
 async fn prove(
     services: &Services,
     credentials: SignIn,

@@ -220,9 +220,7 @@ impl Store {
     /// [`Error::NotFound`] when there was none, [`Error::Conflict`] `last_administrator`.
     pub async fn remove_grant(&self, grant: Grant) -> Result<(), Error> {
         self.write(async move |sql: Sql| {
-            let text = "delete from {user_role} \
-                where user_id = ? and scope = ? and target = ? and role = ?";
-            if sql.execute(text, grant_values(grant)).await? == 0 {
+            if ungrant(&sql, grant).await? == 0 {
                 return Err(Error::not_found("grant"));
             }
             keep_an_administrator(&sql).await
@@ -345,6 +343,28 @@ pub(super) async fn grant(sql: &Sql, grant: Grant, now: UnixMillis) -> Result<()
     sql.execute(text, values).await.map(drop)
 }
 
+/// Takes a grant away; how many rows of it there were.
+pub(super) async fn ungrant(sql: &Sql, grant: Grant) -> Result<u64, Error> {
+    let text = "delete from {user_role} \
+        where user_id = ? and scope = ? and target = ? and role = ?";
+    sql.execute(text, grant_values(grant)).await
+}
+
+/// Who has a role on a target.
+pub(super) async fn holders(
+    sql: &Sql,
+    (scope, target): (RoleScope, i64),
+    role: Role,
+) -> Result<Vec<UserId>, Error> {
+    let text = "select distinct user_id from {user_role} \
+        where scope = ? and target = ? and role = ? order by user_id";
+    let values = vec![scope.code().into(), target.into(), role.code().into()];
+    let rows = sql.rows(text, values).await?;
+    rows.iter()
+        .map(|row| Columns::of(row).number().map(UserId))
+        .collect()
+}
+
 pub(super) async fn grants_of(sql: &Sql, id: UserId) -> Result<Vec<Grant>, Error> {
     let text = "select distinct user_id, scope, target, role from {user_role} \
         where user_id = ? order by scope, target, role";
@@ -361,7 +381,7 @@ fn grant_values(grant: Grant) -> Vec<sea_orm::Value> {
 }
 
 /// Fails the transaction that would leave nobody who may do everything.
-async fn keep_an_administrator(sql: &Sql) -> Result<(), Error> {
+pub(super) async fn keep_an_administrator(sql: &Sql) -> Result<(), Error> {
     let text = "select count(*) from {user_role} r join {user_info} u on u.id = r.user_id \
         where r.scope = ? and r.role = ? and coalesce(u.status, 1) <> ?";
     let values = vec![

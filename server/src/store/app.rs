@@ -221,6 +221,8 @@ impl Store {
             sql.execute(text, vec![id.0.into()]).await?;
             for text in [
                 "delete from {job_info} where app_id = ?",
+                "delete from {workflow_node_info} where app_id = ?",
+                "delete from {workflow_info} where app_id = ?",
                 "delete from {pj_app_assignment} where app_id = ?",
                 "delete from {pj_secret} where kind = 'app_worker' and owner = ?",
                 "delete from {user_role} where scope = 10 and target = ?",

@@ -18,7 +18,7 @@ use crate::domain::instance::{Instance, InstanceState, TrackerRef, Trigger};
 const PAGE_LIMIT: u32 = 500;
 
 /// The columns that [`read_instance`] reads, in its order.
-const COLUMNS: &str = "\
+pub(super) const COLUMNS: &str = "\
 i.instance_id, i.job_id, i.app_id, i.pj_job_revision, i.pj_trigger_kind, i.type, i.pj_nominal_at,
 i.expected_trigger_time, i.wf_instance_id, i.job_params, i.instance_params, i.pj_chosen_worker,
 i.pj_created_at,
@@ -260,7 +260,7 @@ fn read_all(rows: &[QueryResult]) -> Result<Vec<Instance>, Error> {
     rows.iter().map(read_instance).collect()
 }
 
-fn read_instance(row: &QueryResult) -> Result<Instance, Error> {
+pub(super) fn read_instance(row: &QueryResult) -> Result<Instance, Error> {
     let mut columns = Columns::of(row);
     let (instance_id, job_id, app_id) = (columns.number()?, columns.number()?, columns.number()?);
     let job_revision = columns.number()?;

@@ -18,6 +18,7 @@ pub mod job;
 pub mod lease;
 pub mod meta;
 mod migration;
+pub mod reference;
 mod retention;
 pub mod servers;
 pub mod session;

@@ -13,6 +13,7 @@ use powerjob_common::status::{Role, RoleScope};
 use powerjob_common::system_metrics::SystemMetrics;
 use powerjob_server::app::{ServerFacts, ServerHandles};
 use powerjob_server::domain::worker::{Worker, WorkerState};
+use powerjob_server::http::exact_name::AUTH_PASSED;
 use powerjob_server::http::{HttpConfig, HttpState, serve};
 use powerjob_server::live::{ClusterView, ServerInfo};
 use powerjob_server::service::Services;
@@ -21,6 +22,7 @@ use powerjob_server::service::sessions::Fingerprint;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::compatible::programs;
 use crate::stand_in::StandIn;
 use crate::support::{NOW, TestServer};
 
@@ -275,4 +277,51 @@ async fn an_owner_that_is_not_there_for_a_moment_is_waited_for() {
     let answer = asked.post(&run, json!({})).await;
     assert_eq!(answer.problem(), "not-owner");
     assert_eq!(answer.header("retry-after"), "1");
+}
+
+/// Spec 06 case 86: a token of one server counts on the other, and so does one of a person.
+#[actix_web::test]
+async fn calls_of_the_java_client_and_console_are_answered_by_the_owner() {
+    let (asked, owner, app, job) = two_servers().await;
+    programs::set_password(&asked, &app, programs::PASSWORD).await;
+    let token = programs::token(&asked, "shop").await;
+    owner.takes(&asked, &app);
+    let run = || {
+        TestRequest::post()
+            .uri(&format!("/openApi/runJob?jobId={job}&appId={app}&delay=0"))
+            .insert_header(("X-POWERJOB-APP-ID", app.as_str()))
+    };
+    let token = ("X-POWERJOB-ACCESS-TOKEN", token.as_str());
+    let answer = asked.call(run().insert_header(token)).await;
+    assert_eq!(answer.header(AUTH_PASSED.as_str()), "true");
+    let run_id = &answer.expect(200)["data"];
+    assert!(run_id.is_i64(), "{run_id}");
+    let refused = asked.call(run()).await;
+    assert_eq!(refused.header(AUTH_PASSED.as_str()), "false");
+
+    let console = |path: String| {
+        TestRequest::get()
+            .uri(&path)
+            .insert_header(("PowerJwt", asked.admin.as_str()))
+            .insert_header(("AppId", app.as_str()))
+    };
+    let disabled = asked
+        .call(console(format!("/job/disable?jobId={job}")))
+        .await;
+    assert_eq!(disabled.expect(200)["success"], true);
+    let job_id = powerjob_common::id::JobId(job.parse().unwrap());
+    assert!(
+        owner.handles.jobs.get(job_id).is_some(),
+        "the owner's actor saved it"
+    );
+
+    // Nobody looks after it: said in the reference's form, not in ours.
+    asked.actors.handles.cluster.put(ClusterView::default());
+    let answer = asked.call(run().insert_header(token)).await.expect(200);
+    assert_eq!(answer["success"], false);
+    let message = answer["message"].as_str().expect("a message");
+    assert!(
+        message.starts_with("PowerJobException: remote process failed"),
+        "{message}"
+    );
 }

@@ -2,6 +2,7 @@
 
 mod assets;
 mod bad_input;
+mod compatible;
 mod forward;
 mod stand_in;
 mod statistics;

@@ -18,12 +18,12 @@ use std::pin::Pin;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::PASSWORD;
+use crate::support::{Answer, PASSWORD};
 
 /// A server with its actors; it ends with this value.
-struct Server {
-    state: Data<HttpState>,
-    handles: ServerHandles,
+pub(crate) struct Server {
+    pub(crate) state: Data<HttpState>,
+    pub(crate) handles: ServerHandles,
     stop: CancellationToken,
     thread: Option<std::thread::JoinHandle<()>>,
     _folder: tempfile::TempDir,
@@ -31,6 +31,10 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
+        Self::start_with(HttpConfig::default()).await
+    }
+
+    pub(crate) async fn start_with(http: HttpConfig) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = ServerConfig {
             http_bind: None,
@@ -50,8 +54,7 @@ impl Server {
             .await
             .expect("an administrator");
         let services = Services::new(handles.clone());
-        let config = HttpConfig::default();
-        let state = HttpState::new(services, config, Arc::new(|| Ok(())), stop.clone());
+        let state = HttpState::new(services, http, Arc::new(|| Ok(())), stop.clone());
         Self {
             state,
             handles,
@@ -61,7 +64,7 @@ impl Server {
         }
     }
 
-    async fn sign_in(&self) -> String {
+    pub(crate) async fn sign_in(&self) -> String {
         let body = json!({"account": "ADMIN", "password": PASSWORD});
         let signed_in = self
             .call("", TestRequest::post().uri("/v1/session").set_json(body))
@@ -80,7 +83,19 @@ impl Server {
         serde_json::from_slice(&bytes).unwrap_or(Value::Null)
     }
 
-    async fn post(&self, token: &str, path: &str, body: Value) -> Value {
+    pub(crate) async fn answer(&self, request: TestRequest) -> Answer {
+        let state = self.state.clone();
+        let app = init_service(App::new().configure(|config| configure(config, state))).await;
+        let peer = "192.0.2.1:1000".parse().expect("an address");
+        let response = call_service(&app, request.peer_addr(peer).to_request()).await;
+        Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            bytes: test::read_body(response).await,
+        }
+    }
+
+    pub(crate) async fn post(&self, token: &str, path: &str, body: Value) -> Value {
         self.call(token, TestRequest::post().uri(path).set_json(body))
             .await
     }

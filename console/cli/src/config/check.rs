@@ -42,6 +42,8 @@ fn server(raw: &mut RawConfig) -> Option<ServerSettings> {
         worker_networks: networks(raw),
         http_address: raw.text("server.http_address"),
         behind_https: raw.flag("server.behind_https")?,
+        openapi_auth: raw.flag("server.openapi_auth")?,
+        registration: raw.flag("server.registration")?,
         node: raw.text("server.node"),
         zone: raw.text("server.zone"),
         admin_password,

@@ -151,6 +151,21 @@ pub(crate) const FIELDS: &[Field] = &[
         "Whether a proxy in front speaks HTTPS. The session cookie is then sent over HTTPS only.",
     ),
     field(
+        "server.openapi_auth",
+        Kind::Flag,
+        "true",
+        "Whether programs that use `/openApi` prove which application they are of, by its name and \
+         password. `false` lets everybody who reaches the port save and run jobs, which means running \
+         code on the workers: for clients of 4.x in a closed network only.",
+    ),
+    field(
+        "server.registration",
+        Kind::Flag,
+        "false",
+        "Whether everybody who reaches the port may make an account at `/pwjbUser/create`, as in \
+         PowerJob 5.x. An account alone sees nothing, but may create applications.",
+    ),
+    field(
         "server.node",
         Kind::Text,
         "",

@@ -45,6 +45,8 @@ pub(crate) struct ServerSettings {
     pub(crate) worker_networks: Vec<Network>,
     pub(crate) http_address: Option<String>,
     pub(crate) behind_https: bool,
+    pub(crate) openapi_auth: bool,
+    pub(crate) registration: bool,
     pub(crate) node: Option<String>,
     pub(crate) zone: Option<String>,
     pub(crate) admin_password: Option<Secret<String>>,

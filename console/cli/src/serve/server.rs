@@ -179,6 +179,8 @@ pub(super) fn server_config(settings: ServerSettings) -> ServerConfig {
         worker_networks: settings.worker_networks,
         http_address: settings.http_address,
         behind_https: settings.behind_https,
+        openapi_auth: settings.openapi_auth,
+        registration: settings.registration,
         node: settings.node.unwrap_or_else(machine::node_name),
         zone: Some(settings.zone.unwrap_or_else(machine::zone)),
         admin_password: settings.admin_password,

@@ -1,0 +1,7 @@
+//! The reference's HTTP interface: its own traffic again, and the cases of spec 06 section 15.
+
+mod console;
+pub(crate) mod programs;
+mod replay;
+mod rules;
+mod shape;
