@@ -57,6 +57,10 @@ async fn runs_survive_the_server_and_go_elsewhere_when_their_worker_dies() {
     scene.cluster.kill_server().expect("it is killed");
     scene.cluster.start_server().await.expect("it starts again");
     scene.api = scene.cluster.sign_in().await.expect("signed in");
+    scene.workers[doomed]
+        .process
+        .kill()
+        .expect("the worker is killed");
     let ended = scene.api.until_ended(&goes_on, LIMIT).await;
     assert_eq!(
         (&ended["status"], &ended["attempt"]),
@@ -64,11 +68,6 @@ async fn runs_survive_the_server_and_go_elsewhere_when_their_worker_dies() {
         "{ended}"
     );
 
-    scene.until_status(&lost, "RUNNING").await;
-    scene.workers[0]
-        .process
-        .kill()
-        .expect("the worker is killed");
     let ended = scene.api.until_ended(&lost, LOSS_LIMIT).await;
     assert_eq!(ended["status"], "FAILED", "{ended}");
     let why = ended["fullResult"].as_str().unwrap_or_default();
