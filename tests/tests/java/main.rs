@@ -2,6 +2,7 @@
 //! and do nothing.
 
 mod cases;
+mod client;
 mod faults;
 mod scene;
 mod worker;
