@@ -1,4 +1,5 @@
 //! Spec 05 section 14.1: how the reference's messages are written and read.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use powerjob_protocol::json::{
     AskResponse, Bytes, InstanceDetail, InstanceStatusReport, ResultDto, RunJob, TaskDetail,
