@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use powerjob_common::id::JobId;
-use powerjob_common::status::TimeExpressionType;
+use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
 use powerjob_common::time::UnixMillis;
 use powerjob_common::time_expression::{Lifecycle, Schedule, ScheduleWords};
 
@@ -177,23 +177,16 @@ pub fn take_up(
     }
 }
 
-/// The next time of a job that was changed at `now`, when its schedule stays as it was and `known`
-/// is its next time by now: the grid goes on, occurrences made ahead are made again.
-pub fn resume(
-    schedule: &Schedule,
-    lifecycle: &Lifecycle,
-    known: Option<UnixMillis>,
-    now: UnixMillis,
-) -> Option<UnixMillis> {
-    match (schedule.words(), known) {
-        (ScheduleWords::FixedRate { every_ms }, Some(known)) => {
-            let every = every_ms.max(1);
-            let steps_back = (known.0 - now.0 - 1).max(0) / every;
-            Some(UnixMillis(known.0 - steps_back * every))
-        }
-        (ScheduleWords::FixedRate { .. } | ScheduleWords::FixedDelay { .. }, known) => known,
-        _ => schedule.next_after(now, lifecycle, now),
-    }
+/// Whether a job that is changed goes on with the times it has.
+pub fn goes_on(before: &JobDefinition, after: &JobDefinition) -> bool {
+    let is_on = |job: &JobDefinition| job.status == SwitchableStatus::Enable;
+    is_on(before) && is_on(after) && before.schedule == after.schedule
+}
+
+/// The next time of a job that [`goes_on`]: what is due is made yet, and what was made ahead and
+/// called off (`called_off`: the first of it) is made again.
+pub fn resume(next: Option<UnixMillis>, called_off: Option<UnixMillis>) -> Option<UnixMillis> {
+    next.into_iter().chain(called_off).min()
 }
 
 /// The first time on the grid after `now`, when `missed` was the last one used.

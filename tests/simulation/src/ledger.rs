@@ -10,36 +10,32 @@
 //! * INV-7 (35) no more runs of a job are out than may be;
 //! * INV-8 attempts grow by one;
 //! * INV-9 what was acknowledged exists and ends;
-//! * INV-10 (14) no nominal time is lost, but for the misfire policy and edits;
+//! * INV-10 (14) no nominal time is lost, but for the misfire policy and while a job is off;
 //! * INV-11 after the faults everything is on time again;
 //! * INV-12 the result that is recorded is one that a worker (or the server, for a stated cause) gave.
 //! * INV-13 what a worker has spooled reaches the server, through its restart, too;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use powerjob_common::id::{AppId, InstanceId, JobId};
-use powerjob_common::status::InstanceStatus;
+use powerjob_common::status::{InstanceStatus, SwitchableStatus};
 use powerjob_common::time::UnixMillis;
 use powerjob_server::domain::fold::MAX_UNCONFIRMED_CLAIMS;
 use powerjob_server::domain::instance::{Instance, InstanceState, Trigger};
 use powerjob_server::domain::job::JobDefinition;
-
-/// An edit of a job that was stored.
-#[derive(Debug, Clone)]
-pub struct Edit {
-    /// When, by the clock of the server.
-    pub at: UnixMillis,
-    /// The job after it.
-    pub after: JobDefinition,
-}
+use powerjob_server::domain::trigger::LATE_MS;
+use powerjob_server::store::write::TriggerWrite;
 
 /// See the head of the file.
 #[derive(Debug, Default)]
 pub struct Ledger {
     /// Broken rules.
     pub broken: Vec<String>,
-    /// Edits by job.
-    pub edits: BTreeMap<JobId, Vec<Edit>>,
+    /// Times of a job on which the misfire policy decided, or in which it was off.
+    passed_over: BTreeMap<JobId, Vec<Range<UnixMillis>>>,
+    /// Since when a job is off.
+    off_since: BTreeMap<JobId, UnixMillis>,
     keys: BTreeMap<(JobId, UnixMillis), Vec<InstanceId>>,
     /// Ends recorded, and retries by hand that were asked for and stored.
     ends: BTreeMap<InstanceId, u32>,
@@ -84,6 +80,34 @@ impl Ledger {
         if instance.state.status.is_finished() {
             *self.ends.entry(instance.instance_id).or_default() += 1;
         }
+    }
+
+    /// A trigger was stored. When it came too late, the misfire policy decided on all times from
+    /// the one it was due at to the present.
+    pub fn triggered(&mut self, trigger: &TriggerWrite) {
+        let (Some(from), Some(next)) = (trigger.expect_next, trigger.next) else {
+            return;
+        };
+        let made_at = trigger.instances.first().map(|it| it.created_at.0 + 1);
+        let to = UnixMillis(made_at.map_or(next.0, |made_at| made_at.min(next.0)));
+        if to.0 - from.0 > LATE_MS {
+            self.pass_over(trigger.job_id, from..to);
+        }
+    }
+
+    fn pass_over(&mut self, job_id: JobId, times: Range<UnixMillis>) {
+        self.passed_over.entry(job_id).or_default().push(times);
+    }
+
+    /// The end of the times in which a job owes no instance for `nominal`: the misfire policy
+    /// decided on it, perhaps once more after an edit had called its instance off, or it was off.
+    pub fn owes_nothing_until(&self, job_id: JobId, nominal: UnixMillis) -> Option<UnixMillis> {
+        let off_since = self.off_since.get(&job_id);
+        let is_off = off_since.is_some_and(|since| *since <= nominal);
+        let of_job = self.passed_over.get(&job_id).into_iter().flatten();
+        let around = of_job.filter(|times| times.contains(&nominal));
+        let is_off = is_off.then_some(UnixMillis(i64::MAX));
+        around.map(|times| times.end).chain(is_off).max()
     }
 
     /// The state of an instance was replaced.
@@ -209,12 +233,23 @@ impl Ledger {
         said.push((attempt, result.to_owned()));
     }
 
-    /// A job was saved or switched.
-    pub fn saved(&mut self, after: &JobDefinition) {
-        self.edits.entry(after.id).or_default().push(Edit {
-            at: after.modified_at,
-            after: after.clone(),
-        });
+    /// A job was saved or switched; `first_called_off`: the first of its times that were made ahead
+    /// and called off.
+    pub fn saved(
+        &mut self,
+        (before, after): (&JobDefinition, &JobDefinition),
+        first_called_off: Option<UnixMillis>,
+    ) {
+        if after.status != SwitchableStatus::Enable {
+            let unmade = before.next_trigger_at.into_iter().chain(first_called_off);
+            if let Some(since) = unmade.min() {
+                let off_since = self.off_since.entry(after.id).or_insert(since);
+                *off_since = since.min(*off_since);
+            }
+        } else if let Some(since) = self.off_since.remove(&after.id) {
+            let next = after.next_trigger_at.unwrap_or(UnixMillis(i64::MAX));
+            self.pass_over(after.id, since..next);
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! The judgement at the end, when all faults are over and everything had its time.
 
-use powerjob_common::id::{AppId, JobId};
-use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
+use powerjob_common::id::AppId;
+use powerjob_common::status::TimeExpressionType;
 use powerjob_common::time::UnixMillis;
 use powerjob_common::time_expression::Schedule;
 use powerjob_protocol::wire::server_to_worker::RunInstance;
 use powerjob_server::domain::instance::{Instance, Trigger};
 use powerjob_server::domain::job::JobDefinition;
-use powerjob_server::domain::trigger::{LATE_MS, Timetable, go_on_after};
+use powerjob_server::domain::trigger::{Timetable, go_on_after};
 
 use crate::demand::places_needed;
 use crate::time::{Micros, START, ms};
@@ -88,7 +88,7 @@ impl World {
     }
 
     /// INV-10: between two nominal times that have an instance none is missing, but for what the
-    /// policy and edits take away.
+    /// policy takes away and for when the job was off.
     fn judge_schedules(&mut self) {
         let mut missing = Vec::new();
         let occurrences = self.database.occurrences();
@@ -115,46 +115,24 @@ impl World {
         let table = Timetable::of(job, &schedule);
         let mut gaps = Vec::new();
         for pair in made.windows(2) {
-            let ((from, previous), (to, next)) = (pair[0], pair[1]);
-            let expected = go_on_after(&table, from, from);
-            let Some(expected) = expected.filter(|expected| *expected < to) else {
-                continue;
-            };
-            // One run that was made for several missed times stands before the gap or behind it.
-            let stands_for_others = previous.created_at.0 - from.0 > LATE_MS;
-            let was_missed = next.created_at.0 - expected.0 > LATE_MS
-                || stands_for_others && expected <= previous.created_at;
-            if !was_missed && !self.was_edited(job.id, expected, (from, to)) {
-                gaps.push(format!(
-                    "INV-10: job {} has no instance for {expected}, between {from} and {to}, \
-                     which was made at {}",
-                    job.id, next.created_at
-                ));
+            let ((from, _), (to, next)) = (pair[0], pair[1]);
+            let mut seen = from;
+            while let Some(expected) =
+                go_on_after(&table, from, seen).filter(|expected| *expected < to)
+            {
+                let ledger = &self.database.ledger;
+                let Some(excused_until) = ledger.owes_nothing_until(job.id, expected) else {
+                    gaps.push(format!(
+                        "INV-10: job {} has no instance for {expected}, between {from} and {to}, \
+                         which was made at {}",
+                        job.id, next.created_at
+                    ));
+                    break;
+                };
+                seen = UnixMillis(excused_until.0 - 1);
             }
         }
         gaps
-    }
-
-    /// Whether the job was off at some time between two nominal times, or an edit took the missing
-    /// one away: a calendar goes on from the time of the edit.
-    fn was_edited(
-        &self,
-        job_id: JobId,
-        missing: UnixMillis,
-        pair: (UnixMillis, UnixMillis),
-    ) -> bool {
-        let edits = self.database.ledger.edits.get(&job_id);
-        let edits = edits.map_or(&[][..], Vec::as_slice);
-        edits.iter().enumerate().any(|(place, edit)| {
-            let is_off = edit.after.status != SwitchableStatus::Enable;
-            let on_again = edits[place..]
-                .iter()
-                .find(|it| it.after.status == SwitchableStatus::Enable)
-                .map_or(UnixMillis(i64::MAX), |it| it.at);
-            let overlaps = edit.at <= pair.1 && on_again.0 >= pair.0.0 - 2_000;
-            let was_due = missing <= edit.at && edit.at.0 - missing.0 <= LATE_MS;
-            is_off && overlaps || was_due
-        })
     }
 
     /// INV-11: when the code of a run starts long after the faults, it starts in time.

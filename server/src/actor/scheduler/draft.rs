@@ -10,7 +10,7 @@ use powerjob_common::time_expression::{InvalidExpression, Schedule};
 use super::SaveError;
 use super::planner::Planner;
 use crate::domain::job::{JobDefinition, JobDraft, ScheduleSpec};
-use crate::domain::trigger::{first_trigger, resume};
+use crate::domain::trigger::{first_trigger, goes_on};
 
 /// Reads a schedule; its own zone wins over the server's.
 pub(crate) fn parse(
@@ -74,18 +74,19 @@ impl Planner {
         schedule: &Schedule,
         now: UnixMillis,
     ) -> Option<UnixMillis> {
-        let lifecycle = &job.schedule.lifecycle;
-        let known = self.parts.jobs.get(job.id);
-        let goes_on = known.is_some_and(|known| {
-            known.status == SwitchableStatus::Enable && known.schedule == job.schedule
-        });
         if job.status != SwitchableStatus::Enable {
-            None
-        } else if goes_on {
-            resume(schedule, lifecycle, self.known_next(job.id), now)
-        } else {
-            first_trigger(schedule, lifecycle, now)
+            return None;
         }
+        let known = self.parts.jobs.get(job.id);
+        let is_loop = matches!(
+            job.schedule.kind,
+            TimeExpressionType::FixedRate | TimeExpressionType::FixedDelay
+        );
+        let known_next = self.known_next(job.id);
+        if known.is_some_and(|known| goes_on(&known, job)) && (is_loop || known_next.is_some()) {
+            return known_next; // what is called off is made again: the store knows what it is
+        }
+        first_trigger(schedule, &job.schedule.lifecycle, now)
     }
 
     /// A job is saved; `was_called_off`: an occurrence of it was.

@@ -112,7 +112,19 @@ pub(super) async fn a_change_calls_off_what_was_made_ahead(fixture: Fixture) {
             "{id}"
         );
     }
-    // The new definition may use the same nominal times.
+    // What was called off is made again, under the new definition: the store alone knows what it
+    // was when a caller has not heard of an earlier change or trigger (14).
+    assert_eq!(saved.job.next_trigger_at, Some(UnixMillis(due + 1_000)));
+    assert_eq!(store.job(job.id).await.unwrap(), saved.job);
+    let blind = JobSave {
+        cancel_after: Some(UnixMillis(due + 1_500)),
+        ..save(JobDefinition {
+            next_trigger_at: Some(UnixMillis(due + 2_000)),
+            ..job.clone()
+        })
+    };
+    let saved = store.save_job(blind).await.unwrap();
+    assert_eq!(saved.job.next_trigger_at, Some(UnixMillis(due + 1_000)));
     let again = vec![occurrence(5, due + 1_000)];
     let next = saved.job.next_trigger_at.map(|next| next.0);
     apply(store, vec![trigger(&saved.job, next, Some(due + 9), again)]).await;

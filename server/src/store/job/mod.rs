@@ -17,6 +17,7 @@ use super::fence;
 use super::sql::{Columns, Sql, date_text};
 use super::{Error, Store};
 use crate::domain::job::JobDefinition;
+use crate::domain::trigger::{goes_on, resume};
 pub use load::JobPart;
 use row::{COLUMNS, read_job};
 
@@ -26,7 +27,7 @@ const NAME_LENGTH: usize = 255;
 const COPY_SUFFIX: &str = "_COPY";
 
 /// A change of a job. Of `job`, the fields `app_id`, `revision`, `created_at` and `modified_at` are
-/// ignored: the store sets them.
+/// ignored: the store sets them; `next_trigger_at` counts where the schedule begins anew.
 #[derive(Debug, Clone)]
 pub struct JobSave {
     pub job: JobDefinition,
@@ -203,14 +204,27 @@ impl Store {
             if let Some(base) = save.base_revision.filter(|base| *base != present.revision) {
                 return Err(revision_conflict(base, present.revision));
             }
-            let job = JobDefinition {
+            let is_kept = save.cancel_after.is_some() && goes_on(&present, &save.job);
+            let kept = present.next_trigger_at.filter(|_| is_kept);
+            let mut job = JobDefinition {
                 app_id: present.app_id,
                 revision: present.revision + 1,
                 created_at: present.created_at,
                 modified_at: now,
+                next_trigger_at: kept.or(save.job.next_trigger_at),
                 ..save.job
             };
-            replace(&sql, job, save.author, save.cancel_after).await
+            row::update(&sql, &job).await?;
+            let called_off = cancel_occurrences(&sql, &job, save.cancel_after).await?;
+            if is_kept {
+                job.next_trigger_at = resume(job.next_trigger_at, called_off.first);
+                row::update_next(&sql, &job).await?;
+            }
+            keep_history(&sql, &job, save.author).await?;
+            Ok(JobSaved {
+                job,
+                canceled: called_off.ids,
+            })
         })
         .await
     }
@@ -234,7 +248,13 @@ impl Store {
                 modified_at: now,
                 ..present
             };
-            replace(&sql, job, switch.author, switch.cancel_after).await
+            row::update(&sql, &job).await?;
+            keep_history(&sql, &job, switch.author).await?;
+            let called_off = cancel_occurrences(&sql, &job, switch.cancel_after).await?;
+            Ok(JobSaved {
+                job,
+                canceled: called_off.ids,
+            })
         })
         .await
     }
@@ -356,21 +376,6 @@ async fn insert(
     Ok(job)
 }
 
-async fn replace(
-    sql: &Sql,
-    job: JobDefinition,
-    author: Option<UserId>,
-    cancel_after: Option<UnixMillis>,
-) -> Result<JobSaved, Error> {
-    row::update(sql, &job).await?;
-    keep_history(sql, &job, author).await?;
-    let canceled = match cancel_after {
-        Some(instant) => cancel_occurrences(sql, &job, instant).await?,
-        None => Vec::new(),
-    };
-    Ok(JobSaved { job, canceled })
-}
-
 async fn keep_history(sql: &Sql, job: &JobDefinition, author: Option<UserId>) -> Result<(), Error> {
     let values = vec![
         job.id.0.into(),
@@ -384,25 +389,38 @@ async fn keep_history(sql: &Sql, job: &JobDefinition, author: Option<UserId>) ->
     sql.execute(text, values).await.map(drop)
 }
 
+/// What a change called off.
+#[derive(Debug, Default)]
+struct CalledOff {
+    ids: Vec<InstanceId>,
+    /// The first of their nominal times.
+    first: Option<UnixMillis>,
+}
+
 /// Calls off occurrences that were made ahead and not claimed yet; their trigger keys become free
 /// for the new definition.
 async fn cancel_occurrences(
     sql: &Sql,
     job: &JobDefinition,
-    after: UnixMillis,
-) -> Result<Vec<InstanceId>, Error> {
-    let waiting = "from {instance_info} where app_id = ? and job_id = ? and status < 4 \
+    after: Option<UnixMillis>,
+) -> Result<CalledOff, Error> {
+    let Some(after) = after else {
+        return Ok(CalledOff::default());
+    };
+    let waiting = "select instance_id, pj_trigger_key from {instance_info} \
+        where app_id = ? and job_id = ? and status < 4 \
         and status = 1 and coalesce(pj_attempt, 0) = 0 and pj_trigger_key > ?";
     let values: Vec<Value> = vec![job.app_id.0.into(), job.id.0.into(), after.0.into()];
-    let rows = sql
-        .rows(&format!("select instance_id {waiting}"), values)
-        .await?;
-    let ids: Vec<i64> = rows
-        .iter()
-        .map(|row| Columns::of(row).number())
-        .collect::<Result<_, _>>()?;
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    let rows = sql.rows(waiting, values).await?;
+    let mut called_off = CalledOff::default();
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        called_off.ids.push(InstanceId(columns.number()?));
+        let nominal = columns.instant()?;
+        called_off.first = called_off.first.into_iter().chain(nominal).min();
+    }
+    if called_off.ids.is_empty() {
+        return Ok(called_off);
     }
     let text = "update {instance_info} set status = ?, pj_trigger_key = null, result = ?, \
         finished_time = ?, pj_recorded_at = ?, gmt_modified = {date} where {instance_key} in {ids}";
@@ -413,10 +431,10 @@ async fn cancel_occurrences(
         now.0.into(),
         now.0.into(),
         date_text(now).into(),
-        id_list(ids.iter().copied()),
+        id_list(called_off.ids.iter().map(|id| id.0)),
     ];
     sql.execute(text, values).await?;
-    Ok(ids.into_iter().map(InstanceId).collect())
+    Ok(called_off)
 }
 
 fn revision_conflict(base: i64, present: i64) -> Error {

@@ -223,6 +223,14 @@ pub(super) async fn update(sql: &Sql, job: &JobDefinition) -> Result<(), Error> 
     sql.execute(&text, values).await.map(drop)
 }
 
+/// Replaces the next time of the job.
+pub(super) async fn update_next(sql: &Sql, job: &JobDefinition) -> Result<(), Error> {
+    let next = job.next_trigger_at.map(|next| next.0);
+    let text = "update {job_info} set next_trigger_time = ? where id = ?";
+    let values = vec![next.into(), job.id.0.into()];
+    sql.execute(text, values).await.map(drop)
+}
+
 /// The placeholder of a column.
 fn mark(column: &str) -> &'static str {
     if column.trim().starts_with("gmt_") {

@@ -6,6 +6,7 @@ use powerjob_common::time::UnixMillis;
 use powerjob_server::domain::fold;
 use powerjob_server::domain::instance::Instance;
 use powerjob_server::domain::job::JobDefinition;
+use powerjob_server::domain::trigger::{goes_on, resume};
 use powerjob_server::simulation::{StoreAnswer, StoreCall};
 use powerjob_server::store::Error;
 use powerjob_server::store::job::{JobSave, JobSaved, JobSwitch};
@@ -94,10 +95,13 @@ impl Database {
     ) -> Result<StoreAnswer, Error> {
         let present = self.jobs.get(&save.job.id);
         let present = present.ok_or(Error::NotFound { what: "job" })?;
+        let is_kept = save.cancel_after.is_some() && goes_on(present, &save.job);
+        let kept = present.next_trigger_at.filter(|_| is_kept);
         let job = JobDefinition {
             app_id: present.app_id,
             revision: present.revision + 1,
             modified_at: wall,
+            next_trigger_at: kept.or(save.job.next_trigger_at),
             ..save.job.clone()
         };
         self.replace(fence, job, save.cancel_after)
@@ -124,21 +128,32 @@ impl Database {
     fn replace(
         &mut self,
         fence: &Fence,
-        job: JobDefinition,
+        mut job: JobDefinition,
         cancel_after: Option<UnixMillis>,
     ) -> Result<StoreAnswer, Error> {
         self.hold(fence, job.app_id)?;
-        self.ledger.saved(&job);
+        let called_off = cancel_after.map(|after| self.call_off(&job, after));
+        let called_off = called_off.unwrap_or_default();
+        if let Some(before) = self.jobs.get(&job.id) {
+            let first = called_off.iter().map(|(nominal, _)| *nominal).min();
+            if cancel_after.is_some() && goes_on(before, &job) {
+                job.next_trigger_at = resume(job.next_trigger_at, first);
+            }
+            self.ledger.saved((before, &job), first);
+        }
         self.history.insert((job.id, job.revision), job.clone());
         self.jobs.insert(job.id, job.clone());
-        let canceled = cancel_after.map(|after| self.call_off(&job, after));
         Ok(StoreAnswer::Saved(Box::new(JobSaved {
             job,
-            canceled: canceled.unwrap_or_default(),
+            canceled: called_off.into_iter().map(|(_, id)| id).collect(),
         })))
     }
 
-    fn call_off(&mut self, job: &JobDefinition, after: UnixMillis) -> Vec<InstanceId> {
+    fn call_off(
+        &mut self,
+        job: &JobDefinition,
+        after: UnixMillis,
+    ) -> Vec<(UnixMillis, InstanceId)> {
         let mut canceled = Vec::new();
         for row in self.instances.values_mut() {
             let Some((job_id, nominal)) = row.key else {
@@ -158,7 +173,7 @@ impl Database {
             row.key = None;
             self.keys.remove(&(job_id, nominal));
             self.ledger.updated(&old, &row.instance);
-            canceled.push(row.instance.instance_id);
+            canceled.push((nominal, row.instance.instance_id));
         }
         canceled
     }

@@ -98,6 +98,7 @@ impl Database {
             return WriteOutcome::Stale;
         }
         job.next_trigger_at = trigger.next;
+        self.ledger.triggered(trigger);
         for instance in &trigger.instances {
             self.insert(instance);
         }
