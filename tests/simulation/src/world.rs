@@ -19,8 +19,7 @@ use crate::worker::Worker;
 const HISTORY: usize = 400;
 /// Events after which a run is taken for one that does not end.
 const MOST_EVENTS: u64 = 3_000_000;
-/// How long after the close, and after the last start of code, everything may take to end: no worker
-/// for a minute, and then some.
+/// How long after the close everything may take to end: no worker for a minute, and then some.
 const PATIENCE: Micros = ms(150_000);
 
 /// What was asked by people and answered.
@@ -146,18 +145,12 @@ impl World {
 
     /// Lets everything happen and judges it.
     pub(crate) fn run(mut self) -> Outcome {
-        let mut end = self.scenario.close_at + PATIENCE;
-        let mut starts = 0;
+        let end = self.scenario.close_at + PATIENCE;
         while self.database.ledger.broken.is_empty()
             && let Some((at, event)) = self.queue.take()
         {
             if at > end || self.is_over() {
                 break;
-            }
-            // A single worker may have to catch up on hundreds of runs.
-            if self.database.ledger.start_count() > starts {
-                starts = self.database.ledger.start_count();
-                end = end.max(at + PATIENCE);
             }
             self.events += 1;
             if self.events > MOST_EVENTS {
