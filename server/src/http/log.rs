@@ -134,17 +134,23 @@ pub(super) async fn stream(
         .and_then(|id| id.to_str().ok());
     let cursor = resumed.map(str::to_owned).or(start.cursor);
     let app = apps::find(&state.services, instance.app_id).await?;
+    // Subscribed before the first read: no end and no line can slip through in between. The instance
+    // itself was read before, so it is asked once more whether it has ended.
+    let events = state.services.handles.events.subscribe(app.id);
+    let reader = LogReader::following(&state.services, instance.clone(), cursor);
+    let phase = if instance.state.status.is_finished() {
+        Phase::Last
+    } else if reader.has_ended(&state.services).await? {
+        Phase::Linger(Instant::now() + LINGER)
+    } else {
+        Phase::Read
+    };
     let source = FollowedLog {
-        // Subscribed before the first read: no end and no line can slip through in between.
-        events: state.services.handles.events.subscribe(app.id),
-        reader: LogReader::following(&state.services, instance.clone(), cursor),
+        events,
+        reader,
         state: state.clone(),
         app,
-        phase: if instance.state.status.is_finished() {
-            Phase::Last
-        } else {
-            Phase::Read
-        },
+        phase,
         instance,
     };
     sse::respond(&state, caller, source, |source, person| {

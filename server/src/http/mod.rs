@@ -169,6 +169,8 @@ pub fn serve(listener: TcpListener, state: web::Data<HttpState>) -> std::io::Res
             .h1(map_config(app, |()| AppConfig::default()));
         fn_service(|connection: TcpStream| async {
             let peer = connection.peer_addr().ok();
+            // As actix does it for a connection that is not wrapped: a reply never waits for another.
+            connection.set_nodelay(true).ok();
             Ok((ExactNames::new(connection), peer))
         })
         .and_then(http)
