@@ -71,7 +71,10 @@ async fn runs_survive_the_server_and_go_elsewhere_when_their_worker_dies() {
     let ended = scene.api.until_ended(&lost, LOSS_LIMIT).await;
     assert_eq!(ended["status"], "FAILED", "{ended}");
     let why = ended["fullResult"].as_str().unwrap_or_default();
-    assert!(why.starts_with("worker lost: "), "{why}");
+    // A start is stored a second after it is known: the server that was killed may have taken it along.
+    // Then the run looks as if the worker had never had it, and nobody else may.
+    let is_known = ["worker lost: ", "no worker available: "];
+    assert!(is_known.iter().any(|known| why.starts_with(known)), "{why}");
     let ended = scene.api.until_ended(&elsewhere, LOSS_LIMIT).await;
     assert_eq!(
         (&ended["status"], &ended["attempt"]),
