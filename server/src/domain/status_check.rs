@@ -22,6 +22,8 @@ pub struct Facts {
     pub is_confirmed: bool,
     /// Whether its worker is connected and has said what it holds.
     pub is_worker_here: bool,
+    /// Whether a later life of its worker is connected: the one that had it never comes back.
+    pub is_worker_restarted: bool,
     /// Time since it was sent (or since this server learned of it).
     pub since_sent: Duration,
     pub sends: u32,
@@ -47,7 +49,7 @@ pub enum Verdict {
 /// Judges a run.
 pub fn judge_run(facts: &Facts) -> Verdict {
     if !facts.is_worker_here {
-        return if facts.since_sent >= facts.return_grace {
+        return if facts.is_worker_restarted || facts.since_sent >= facts.return_grace {
             Verdict::Lost
         } else {
             Verdict::Fine
@@ -74,6 +76,7 @@ mod tests {
         let fine = Facts {
             is_confirmed: true,
             is_worker_here: true,
+            is_worker_restarted: false,
             since_sent: Duration::from_secs(3_600),
             sends: 1,
             return_grace: Duration::from_secs(10),
@@ -124,6 +127,14 @@ mod tests {
             (
                 Facts {
                     since_sent: Duration::from_secs(10),
+                    ..away
+                },
+                Verdict::Lost,
+            ),
+            (
+                Facts {
+                    is_worker_restarted: true,
+                    since_sent: Duration::ZERO,
                     ..away
                 },
                 Verdict::Lost,

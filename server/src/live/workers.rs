@@ -213,6 +213,15 @@ impl WorkerTable {
         self.version.fetch_add(1, Relaxed);
     }
 
+    /// Whether a later life of a worker is connected.
+    pub fn has_later_life(&self, app_id: AppId, node: &NodeRef) -> bool {
+        let workers = self.of_app(app_id);
+        let after = workers.partition_point(|entry| entry.facts.node <= *node);
+        let later = workers.iter().skip(after);
+        let mut lives = later.take_while(|entry| entry.facts.node.node_id == node.node_id);
+        node.has_lives() && lives.any(|entry| entry.link.is_some())
+    }
+
     /// One worker in its present life.
     pub fn find(&self, app_id: AppId, node: &NodeRef) -> Option<WorkerEntry> {
         let workers = self.of_app(app_id);

@@ -8,12 +8,13 @@ use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 
 use super::placement::{Placed, Placement};
-use super::run::{Event, Run, Waiter, Writing};
+use super::run::{Event, Run, Unconfirmed, Waiter, Writing};
 use super::shard::{Due, Shard, token};
 use super::start::{CLAIM_LEAD, claim};
 use crate::actor::dispatcher::Dispatch;
 use crate::domain::dispatch::{WaitsFor, no_worker_available};
 use crate::domain::fold::{self, Change};
+use crate::domain::instance::Instance;
 use crate::domain::status_check::{Facts, SILENCE_LIMIT, UNCONFIRMED_AFTER, Verdict, judge_run};
 use crate::domain::worker::WorkerState;
 use crate::live::WorkerEntry;
@@ -103,16 +104,20 @@ impl Shard {
         let link = known.filter(is_there).and_then(|entry| entry.link);
         run.sends += 1;
         run.sent_at = monotonic;
-        while let Some((_, first, _)) = self.unconfirmed.front()
-            && !self.runs.contains_key(first)
+        while let Some(first) = self.unconfirmed.front()
+            && !self.runs.contains_key(&first.id)
         {
             self.unconfirmed.pop_front();
         }
         let Some(run) = self.runs.get_mut(&id) else {
             return;
         };
-        self.unconfirmed
-            .push_back((monotonic, id, run.instance.state.attempt));
+        self.unconfirmed.push_back(Unconfirmed {
+            id,
+            attempt: run.instance.state.attempt,
+            sent_at: monotonic,
+            look_at: monotonic + UNCONFIRMED_AFTER,
+        });
         let Some(link) = link else { return }; // its return, its loss or the status checker goes on
         run.connection = Some(link.connection());
         let item = run.request();
@@ -268,9 +273,12 @@ impl Shard {
             let tracker = run.instance.state.tracker.as_ref();
             let name = tracker.map_or("?", |tracker| tracker.node.node_id.as_str());
             let grace_s = self.return_grace(run).as_secs_f64();
-            let why = match self.is_worker_here(run) {
-                true => format!("no report about the run within {grace_s} s"),
-                false => format!("not back within {grace_s} s"),
+            let why = if self.is_worker_here(run) {
+                format!("no report about the run within {grace_s} s")
+            } else if self.is_worker_restarted(&run.instance) {
+                "restarted".to_owned()
+            } else {
+                format!("not back within {grace_s} s")
             };
             let cause = format!("worker lost: {name} ({why})");
             self.happen(id, Event::Lost { attempt, cause }, now);
@@ -283,9 +291,10 @@ impl Shard {
 
     /// Its worker spoke of a run.
     pub(super) fn hear(&mut self, id: InstanceId, now: UnixMillis) {
-        let monotonic = self.around.clock.monotonic();
-        if let Some(run) = self.runs.get_mut(&id) {
-            run.heard_at = monotonic;
+        if let Some(run) = self.runs.get_mut(&id)
+            && run.is_told_by_silence()
+        {
+            run.heard_at = self.around.clock.monotonic();
             self.watch_silence(id, now);
         }
     }
@@ -317,15 +326,15 @@ impl Shard {
     pub(super) fn check_runs(&mut self, now: UnixMillis) {
         let monotonic = self.around.clock.monotonic();
         self.has_news = true;
-        while let Some((sent_at, id, attempt)) = self.unconfirmed.front().copied()
-            && monotonic.saturating_sub(sent_at) >= UNCONFIRMED_AFTER
+        while let Some(sent) = self.unconfirmed.front().copied()
+            && sent.look_at <= monotonic
         {
             self.unconfirmed.pop_front();
-            let is_same = self
-                .runs
-                .get(&id)
-                .is_some_and(|run| run.sent_at == sent_at && run.instance.state.attempt == attempt);
-            if !is_same {
+            let id = sent.id;
+            let is_same = |run: &Run| {
+                run.sent_at == sent.sent_at && run.instance.state.attempt == sent.attempt
+            };
+            if !self.runs.get(&id).is_some_and(is_same) {
                 continue;
             }
             match self.judge(id) {
@@ -337,11 +346,10 @@ impl Shard {
                 Some((_, Verdict::Lost)) => self.check_return(id, now),
                 // Its worker is away: look again when that is decided.
                 Some((_, Verdict::Fine)) => {
-                    if let Some(run) = self.runs.get_mut(&id)
-                        && run.instance.state.unconfirmed_claims > 0
-                    {
-                        run.sent_at = monotonic;
-                        self.unconfirmed.push_back((monotonic, id, attempt));
+                    let run = self.runs.get(&id);
+                    if run.is_some_and(|run| run.instance.state.unconfirmed_claims > 0) {
+                        let look_at = monotonic + UNCONFIRMED_AFTER;
+                        self.unconfirmed.push_back(Unconfirmed { look_at, ..sent });
                     }
                 }
                 None => {}
@@ -355,6 +363,7 @@ impl Shard {
         let facts = Facts {
             is_confirmed: run.instance.state.unconfirmed_claims == 0,
             is_worker_here: self.is_worker_here(run),
+            is_worker_restarted: self.is_worker_restarted(&run.instance),
             since_sent: monotonic.saturating_sub(run.sent_at),
             sends: run.sends,
             return_grace: self.return_grace(run),
@@ -363,6 +372,15 @@ impl Shard {
                 .then(|| monotonic.saturating_sub(run.heard_at)),
         };
         Some((run.instance.state.attempt, judge_run(&facts)))
+    }
+
+    /// Whether a later life of the worker of an instance is connected.
+    pub(super) fn is_worker_restarted(&self, instance: &Instance) -> bool {
+        let tracker = instance.state.tracker.as_ref();
+        tracker.is_some_and(|tracker| {
+            let workers = &self.around.workers;
+            workers.has_later_life(instance.app_id, &tracker.node)
+        })
     }
 
     fn is_worker_here(&self, run: &Run) -> bool {

@@ -40,7 +40,7 @@ pub(super) struct Run {
     /// How often, and when (monotonic), the present attempt was sent.
     pub(super) sends: u32,
     pub(super) sent_at: Duration,
-    /// When (monotonic) its worker last spoke of it.
+    /// When (monotonic) its worker last spoke of it; only kept where its silence tells something.
     pub(super) heard_at: Duration,
     /// Whether its worker's silence is watched.
     pub(super) is_watched: bool,
@@ -54,6 +54,16 @@ pub(super) struct Run {
     /// The worker that had the last attempt.
     pub(super) avoid: Option<NodeRef>,
     pub(super) named_team: Option<NamedTeam>,
+}
+
+/// A run that was sent and is looked after until its worker confirms it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unconfirmed {
+    pub(super) id: InstanceId,
+    pub(super) attempt: u32,
+    /// When (monotonic) it was sent, and is looked at next.
+    pub(super) sent_at: Duration,
+    pub(super) look_at: Duration,
 }
 
 /// A write under way.

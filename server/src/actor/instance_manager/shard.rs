@@ -21,7 +21,7 @@ use powerjob_common::time::{Clock, UnixMillis};
 use super::message::{ChangeError, StartError};
 use super::placement::Placement;
 use super::ports::shard_of;
-use super::run::{Event, Run, Waiter, Writing};
+use super::run::{Event, Run, Unconfirmed, Waiter, Writing};
 use crate::actor::dispatcher::{Dispatch, Stop, TeamNotice};
 use crate::actor::instance_manager::letters::RunEnded;
 use crate::domain::dispatch::WaitsFor;
@@ -121,7 +121,7 @@ pub(super) struct Shard {
     /// The open runs of jobs whose runs take each other's place.
     pub(super) replaceable: HashMap<JobId, BTreeSet<InstanceId>>,
     /// Runs sent and not yet confirmed, in the order of sending.
-    pub(super) unconfirmed: VecDeque<(Duration, InstanceId, u32)>,
+    pub(super) unconfirmed: VecDeque<Unconfirmed>,
     /// Whether a place was given back or a worker came since the queues were last looked at.
     pub(super) has_news: bool,
     /// Runs whose tasks are spread over several workers.

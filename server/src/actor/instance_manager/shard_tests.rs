@@ -15,7 +15,10 @@ const NOW: UnixMillis = UnixMillis(10_000);
 
 /// Shards of a server that owns the application, with the counter that they share.
 fn shards(count: usize) -> (Vec<Shard>, RunningCounts) {
-    let clock = Arc::new(ManualClock::at(NOW));
+    shards_by(Arc::new(ManualClock::at(NOW)), count)
+}
+
+fn shards_by(clock: Arc<ManualClock>, count: usize) -> (Vec<Shard>, RunningCounts) {
     let ownership = Ownership::new(clock.clone());
     ownership.extend(Duration::from_secs(100));
     ownership.enter(AppId(1), 1);
@@ -153,6 +156,28 @@ fn a_run_that_was_not_sent_is_sent_when_its_stop_is_not_stored() {
     shard.committed(vec![(1, failed)], NOW);
     assert_eq!(shard.runs[&InstanceId(1)].sends, 1);
     assert_eq!(shard.unconfirmed.len(), 1, "it is looked after");
+}
+
+// Found by the simulation: each look at a run that nobody confirmed began its time anew, so that the one of
+// a worker that stayed away was never given up.
+#[test]
+fn an_unconfirmed_run_of_a_worker_that_stays_away_is_given_up() {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let (mut shards, _) = shards_by(clock.clone(), 1);
+    let shard = &mut shards[0];
+    let run = AdoptedRun {
+        instance: Box::new(instance(1, false)),
+        job: Arc::new(job()),
+        epoch: 1,
+        is_counted: false,
+    };
+    shard.adopt(vec![run], NOW);
+    shard.committed(vec![(1, WriteOutcome::Applied)], NOW);
+    for attempt in [1, 2] {
+        clock.advance(Duration::from_secs(5));
+        shard.check_runs(clock.now());
+        assert_eq!(shard.runs[&InstanceId(1)].instance.state.attempt, attempt);
+    }
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! New instances: by call, by schedule, and those that were open when the server started.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,8 +133,11 @@ impl Shard {
                 // itself: what it has not confirmed is sent again.
                 run.worker = self.connected_tracker(&run.instance);
                 run.heard_at = run.sent_at;
-                let deadline = now.after(self.return_grace(&run));
-                self.deadlines.push(Reverse((deadline, Due::Return, id)));
+                let grace = match self.is_worker_restarted(&run.instance) {
+                    true => Duration::ZERO,
+                    false => self.return_grace(&run),
+                };
+                self.remind(now.after(grace), Due::Return, id);
             } else if run.instance.state.attempt > 0 {
                 let cause = "see its attempts".to_owned();
                 run.waits_for = WaitsFor::Retry { cause };
