@@ -17,7 +17,8 @@ use powerjob_worker::{
 };
 use serde::{Deserialize, Serialize};
 use support::{APP, FakeServer, SECRET, ask, request, run, stop};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::time::error::Elapsed;
 
 const BROADCAST: u8 = 2;
 const MAP_REDUCE: u8 = 3;
@@ -49,7 +50,8 @@ struct Ledger {
     started: Mutex<Vec<String>>,
     running: AtomicU32,
     most_running: AtomicU32,
-    go: Notify,
+    changed: Notify,
+    go: watch::Sender<bool>,
 }
 
 impl Ledger {
@@ -63,10 +65,12 @@ impl Ledger {
         self.started.lock().expect("unpoisoned").push(words);
         let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_running.fetch_max(now, Ordering::SeqCst);
+        self.changed.notify_waiters();
     }
 
     fn leave(&self) {
         self.running.fetch_sub(1, Ordering::SeqCst);
+        self.changed.notify_waiters();
     }
 
     fn starts(&self, part: &str) -> Vec<String> {
@@ -76,14 +80,28 @@ impl Ledger {
     }
 
     async fn until_starts(&self, part: &str, count: usize) {
+        let is_so = || self.starts(part).len() >= count;
+        self.until(is_so).await.expect("tasks start");
+    }
+
+    async fn until_all_left(&self) {
+        let is_so = || self.running.load(Ordering::SeqCst) == 0;
+        self.until(is_so).await.expect("tasks end");
+    }
+
+    async fn until(&self, is_so: impl Fn() -> bool) -> Result<(), Elapsed> {
         let wait = async {
-            while self.starts(part).len() < count {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            loop {
+                let changed = self.changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                if is_so() {
+                    return;
+                }
+                changed.await;
             }
         };
-        tokio::time::timeout(LIMIT, wait)
-            .await
-            .expect("tasks start");
+        tokio::time::timeout(LIMIT, wait).await
     }
 }
 
@@ -190,9 +208,10 @@ impl Processor for Waiting {
             ctx.map("wait", 0..ctx.params().parse::<u32>()?).await?;
             return Ok("".into());
         }
+        let mut go = self.0.go.subscribe();
         self.0.enter(ctx);
         tokio::select! {
-            () = self.0.go.notified() => {}
+            _ = go.wait_for(|go| *go) => {}
             _ = ctx.cancelled() => {}
         }
         self.0.leave();
@@ -381,14 +400,7 @@ async fn a_stop_reaches_all_executors() {
     assert!(stop(&members[0].session, 1).await);
     let ended = server.end_of(1).await;
     assert_eq!(ended.status, 10, "{}", ended.result);
-    let all_left = async {
-        while ledger.running.load(Ordering::SeqCst) > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, all_left)
-        .await
-        .expect("all were asked to end");
+    ledger.until_all_left().await;
     assert_eq!(ledger.starts("wait").len(), 4);
     end(members).await;
 }
@@ -495,21 +507,12 @@ async fn workers_come_and_go_while_a_map_runs() {
     assert_eq!(overview.workers.len(), 2);
     let gone = members.pop().expect("two");
     gone.handle.shutdown(Duration::ZERO).await.expect("ended");
-    let let_go = {
-        let ledger = ledger.clone();
-        tokio::spawn(async move {
-            loop {
-                ledger.go.notify_waiters();
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-    };
+    ledger.go.send_replace(true);
     let ended = server.end_of(1).await;
     assert_eq!(
         (ended.status, &*ended.result),
         (5, "total:13,succeed:13,failed:0")
     );
-    let_go.abort();
     end(members).await;
 }
 

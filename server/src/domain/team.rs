@@ -5,22 +5,25 @@
 //! 1. The team has at most as many workers as the job allows (spec 04 case W-30).
 //! 2. The master is in the team: it was chosen among those that can run the job.
 
+use std::borrow::Borrow;
+
 use powerjob_common::id::NodeRef;
 
 use super::job::JobDefinition;
 use super::worker::Worker;
 
 /// The team of an instance.
-pub fn team_of<'a>(
+pub fn team_of<W: Borrow<Worker>>(
     job: &JobDefinition,
-    fit: impl Iterator<Item = &'a Worker>,
+    fit: impl Iterator<Item = W>,
     master: &NodeRef,
-) -> Vec<&'a Worker> {
+) -> Vec<W> {
     let limit = match job.max_workers {
         0 => usize::MAX,
         limit => limit as usize,
     };
-    let (mut team, others): (Vec<_>, Vec<_>) = fit.partition(|worker| worker.node == *master);
+    let (mut team, others): (Vec<_>, Vec<_>) =
+        fit.partition(|worker| worker.borrow().node == *master);
     team.extend(others);
     team.truncate(limit);
     team

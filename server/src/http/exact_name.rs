@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use std::task::{Context, Poll};
 
 use actix_web::http::header::HeaderName;
+use memchr::memmem::Finder;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The name as it has to be written.
@@ -60,7 +61,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ExactNames<S> {
         let start = if self.written > 0 {
             Some(0)
         } else {
-            find(bytes, AUTH_PASSED.as_str().as_bytes())
+            find(bytes)
         };
         let Some(start) = start else {
             return Pin::new(&mut self.inner).poll_write(context, bytes);
@@ -69,7 +70,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ExactNames<S> {
         let name = &EXACT.as_bytes()[done..];
         let end = (start + name.len()).min(bytes.len());
         // Another reply may follow in the same bytes: it has its turn next.
-        let next = find(&bytes[end..], AUTH_PASSED.as_str().as_bytes());
+        let next = find(&bytes[end..]);
         let stop = next.map_or(bytes.len(), |place| end + place);
         let parts = [
             IoSlice::new(&bytes[..start]),
@@ -100,8 +101,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ExactNames<S> {
     }
 }
 
-fn find(bytes: &[u8], name: &[u8]) -> Option<usize> {
-    bytes.windows(name.len()).position(|window| window == name)
+/// Where the name that handlers set stands.
+fn find(bytes: &[u8]) -> Option<usize> {
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(AUTH_PASSED.as_str()));
+    FINDER.find(bytes)
 }
 
 #[cfg(test)]

@@ -82,9 +82,9 @@ impl ServerLease {
     pub async fn servers(&self) -> Result<Vec<LeaseRow>, Error> {
         let sql = self.leasing();
         let read = servers::lease_rows(&sql);
-        let answered = self.store.inner.doubt.limit(self.request.ttl, read).await;
-        let silent = || Error::Unavailable("the servers were not read in time".to_owned());
-        answered.ok_or_else(silent)?
+        let silence = "the servers were not read in time";
+        let doubt = &self.store.inner.doubt;
+        doubt.answer(self.request.ttl, silence, read).await
     }
 
     /// All applications with their owners, by id.

@@ -154,10 +154,9 @@ impl ServerLease {
         let sql = self.leasing();
         // An answer that comes later is of no use.
         let renewal = self.renew_row(&sql);
+        let silence = "the renewal was not answered in time";
         let doubt = &self.store.inner.doubt;
-        let answered = doubt.limit(self.request.ttl, renewal).await;
-        let silent = || Error::Unavailable("the renewal was not answered in time".to_owned());
-        match answered.ok_or_else(silent)?? {
+        match doubt.answer(self.request.ttl, silence, renewal).await? {
             0 => Err(Error::Fenced),
             _ => Ok(Renewal { sent_at }),
         }

@@ -166,10 +166,9 @@ impl Store {
     {
         let inner = &self.inner;
         let (work, doubt) = (work(self.reading()), inner.doubt.clone());
-        let read = async move { doubt.limit(READ_LIMIT, work).await };
-        let silent = || Error::Unavailable("a read was not answered in time".to_owned());
-        let answered = inner.runtime.spawn(read).await.map_err(ended)?;
-        answered.ok_or_else(silent)?
+        let silence = "a read was not answered in time";
+        let read = async move { doubt.answer(READ_LIMIT, silence, work).await };
+        inner.runtime.spawn(read).await.map_err(ended)?
     }
 
     /// Statements on a connection of the pool; only for tasks of the store's runtime.

@@ -39,12 +39,7 @@ impl Writer {
     /// Puts writes in line; whether a commit is to begin.
     pub(crate) fn submit(&mut self, sink: Sink, lane: Lane, items: Vec<(u64, WriteOp)>) -> bool {
         let items = items.into_iter().map(|(token, op)| (sink, token, op));
-        for (known, waiting) in Lane::ALL.iter().zip(&mut self.lanes) {
-            if *known == lane {
-                waiting.extend(items);
-                break;
-            }
-        }
+        self.lanes[lane as usize].extend(items);
         !self.is_busy
     }
 

@@ -377,11 +377,7 @@ impl HeavyTracker {
                     let Some(mastered) = self.masters.get(&key) else {
                         continue;
                     };
-                    let worker = &mastered.master.executor(to).worker;
-                    let node = NodeRef {
-                        node_id: worker.node_id.clone(),
-                        incarnation: worker.incarnation,
-                    };
+                    let node = mastered.master.executor(to).node();
                     let request = CloseWork {
                         instance_id: key.instance_id,
                         attempt: key.attempt,
@@ -433,11 +429,8 @@ impl HeavyTracker {
             };
             return note(self.parts.open_here.tell(letter));
         }
-        let worker = &mastered.master.executor(place).worker;
-        let node = NodeRef {
-            node_id: worker.node_id.clone(),
-            incarnation: worker.incarnation,
-        };
+        let executor = mastered.master.executor(place);
+        let node = executor.node();
         match self.parts.peers.session(&node) {
             Some(session) => {
                 session.ask_then(EXECUTOR, MASTER, &request, ASK_LIMIT, move |answer| {
@@ -445,8 +438,8 @@ impl HeavyTracker {
                 });
             }
             None => {
+                let address = executor.worker.address.clone();
                 mastered.asked.remove(&place);
-                let address = worker.address.clone();
                 self.parts.peers.dial(node, address, &self.parts.peer_ports);
             }
         }
@@ -482,11 +475,7 @@ impl HeavyTracker {
             };
             return note(self.parts.start_here.tell(letter));
         }
-        let worker = &mastered.master.executor(place).worker;
-        let node = NodeRef {
-            node_id: worker.node_id.clone(),
-            incarnation: worker.incarnation,
-        };
+        let node = mastered.master.executor(place).node();
         match self.parts.peers.session(&node) {
             Some(session) => {
                 session.ask_then(EXECUTOR, MASTER, &request, ASK_LIMIT, move |answer| {

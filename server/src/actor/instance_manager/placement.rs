@@ -158,16 +158,8 @@ impl Placement {
             }
             None => self.choice(job),
         };
-        let fit: Vec<&Worker> = choice.candidates.iter().map(|it| &*it.facts).collect();
-        let team = team_of(job, fit.into_iter(), master);
-        let facts = |worker: &Worker| {
-            let same = choice
-                .candidates
-                .iter()
-                .find(|it| it.facts.node == worker.node);
-            same.map(|it| it.facts.clone())
-        };
-        team.into_iter().filter_map(facts).collect()
+        let fit = choice.candidates.iter().map(|it| it.facts.clone());
+        team_of(job, fit, master)
     }
 
     /// Counts a run that is out already, whatever the limit of its job says now.

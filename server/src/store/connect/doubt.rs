@@ -8,6 +8,8 @@ use std::time::Duration;
 use powerjob_common::time::monotonic_now;
 use tokio::sync::watch;
 
+use crate::store::Error;
+
 /// So long after an answer that did not come, every connection that is given back has to show a sign of
 /// life: the driver itself would wait for it until TCP gives up.
 const OPEN_FOR: Duration = Duration::from_secs(60);
@@ -57,6 +59,20 @@ impl Doubt {
             () = soon => {}
         }
         None
+    }
+
+    /// As [`Self::limit`], for work that may fail.
+    ///
+    /// # Errors
+    /// Those of the work; [`Error::Unavailable`] with `silence` when it did not end.
+    pub(in crate::store) async fn answer<T>(
+        &self,
+        limit: Duration,
+        silence: &str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let silent = || Error::Unavailable(silence.to_owned());
+        self.limit(limit, work).await.ok_or_else(silent)?
     }
 
     fn raise(&self) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use powerjob_common::id::NodeRef;
 use powerjob_protocol::wire::server_to_worker::TeamWorker;
 
 /// Where an executor stands.
@@ -41,6 +42,14 @@ impl Executor {
             is_listed: true,
             window: 0,
             generation: 1,
+        }
+    }
+
+    /// Its present life.
+    pub(crate) fn node(&self) -> NodeRef {
+        NodeRef {
+            node_id: self.worker.node_id.clone(),
+            incarnation: self.worker.incarnation,
         }
     }
 

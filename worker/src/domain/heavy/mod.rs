@@ -2,6 +2,7 @@
 
 pub(crate) mod executor;
 pub(crate) mod guest;
+mod hand_out;
 pub(crate) mod master;
 mod overview;
 pub(crate) mod results;
