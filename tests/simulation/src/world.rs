@@ -145,12 +145,21 @@ impl World {
 
     /// Lets everything happen and judges it.
     pub(crate) fn run(mut self) -> Outcome {
-        let end = self.scenario.close_at + PATIENCE;
+        let mut end = self.scenario.close_at + PATIENCE;
+        let mut starts = 0;
         while self.database.ledger.broken.is_empty()
             && let Some((at, event)) = self.queue.take()
         {
-            if at > end || self.is_over() {
+            if self.is_over() {
                 break;
+            }
+            if at > end {
+                // What waited for places of workers may take long, as long as it goes on.
+                let before = std::mem::replace(&mut starts, self.database.ledger.start_count());
+                if starts == before {
+                    break;
+                }
+                end = at + PATIENCE;
             }
             self.events += 1;
             if self.events > MOST_EVENTS {
