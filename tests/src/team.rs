@@ -295,9 +295,6 @@ impl Team {
         let in_span = |row: &&Row| row.nominal_ms.is_some_and(|at| at > span.0);
         let rows: Vec<Row> = rows.iter().filter(in_span).cloned().collect();
         faults.extend(late_faults(&rows, jobs, late_ms, outages));
-        if !faults.is_empty() {
-            self.print_logs();
-        }
         assert_eq!(faults, Vec::<String>::new(), "outages {outages:?}");
     }
 
@@ -308,6 +305,14 @@ impl Team {
             let lines: Vec<_> = log.lines().collect();
             let last = lines.len().saturating_sub(120);
             eprintln!("--- {name}\n{}", lines[last..].join("\n"));
+        }
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.print_logs();
         }
     }
 }

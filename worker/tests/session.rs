@@ -9,15 +9,21 @@ use powerjob_protocol::wire::server_to_worker::RunVerdict;
 use powerjob_protocol::wire::worker_to_server::ReportAnswer;
 use powerjob_worker::{CancelReason, TaskContext, Worker, WorkerBuilder, WorkerHandle};
 use support::{APP, FakeServer, SECRET, Seen, request, run, stop};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 type Outcome = Result<String, String>;
 
 fn builder(server: &FakeServer) -> WorkerBuilder {
+    builder_for(&server.addr.to_string())
+}
+
+/// A worker for servers as `host:port`, separated by commas.
+fn builder_for(servers: &str) -> WorkerBuilder {
     Worker::builder()
         .app(APP)
         .secret(SECRET)
-        .server(&server.addr.to_string())
+        .server(servers)
         .name("tester")
         .without_declared_handlers()
         .cancel_grace(Duration::from_millis(200))
@@ -73,6 +79,28 @@ async fn a_run_is_accepted_carried_out_logged_and_reported() {
     assert!(report.finished_at_ms >= report.started_at_ms);
     let lines = server.lines_of(1, |_| true).await;
     assert_eq!(lines, ["echo of hi"]);
+    worker.shutdown(NO_TIME).await.expect("an orderly end");
+}
+
+// Servers that stand still take connections and say nothing. One after the other they would have kept the
+// worker for 24 seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_stand_still_do_not_keep_a_worker_from_the_next_one() {
+    let mut server = FakeServer::start().await;
+    let mut silent = Vec::new();
+    for _ in 0..8 {
+        silent.push(TcpListener::bind("127.0.0.1:0").await.expect("a port"));
+    }
+    let addresses = silent.iter().map(|it| it.local_addr().expect("an address"));
+    let servers: Vec<_> = addresses
+        .chain([server.addr])
+        .map(|it| it.to_string())
+        .collect();
+    let worker = builder_for(&servers.join(","))
+        .start()
+        .await
+        .expect("a worker");
+    server.session().await;
     worker.shutdown(NO_TIME).await.expect("an orderly end");
 }
 

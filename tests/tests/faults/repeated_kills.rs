@@ -36,7 +36,7 @@ async fn after_all_servers_were_killed_at_once_nothing_is_lost_or_doubled(kind: 
     }
     team.until_workers().await;
     let outage = Outage {
-        from_ms: killed_at,
+        from_ms: killed_at - 1_000,
         to_ms: now_ms() + SLACK_MS,
     };
     let_it_tick(4).await;
@@ -97,7 +97,7 @@ async fn without_a_free_connection_nothing_is_lost_and_it_goes_on_by_itself(kind
     team.until_workers().await;
     let_it_tick(5).await;
     let outage = Outage {
-        from_ms: taken_at,
+        from_ms: taken_at - 1_000,
         to_ms: back_at + TAKE_OVER_MS + SLACK_MS,
     };
     team.assert_alive(0..2);

@@ -68,7 +68,7 @@ async fn applications_of_a_killed_server_are_taken_over_in_time(kind: Kind) {
     let_it_tick(4).await;
     team.until_workers().await;
     let outage = Outage {
-        from_ms: killed_at,
+        from_ms: killed_at - 1_000,
         to_ms: killed_at + TAKE_OVER_MS + SLACK_MS,
     };
     team.check(first_ms, &[outage], HAND_OVER_MS + SLACK_MS)
@@ -96,7 +96,7 @@ async fn a_server_that_stood_still_beyond_its_lease_does_no_harm_and_comes_back(
     let_it_tick(3).await;
     team.until_workers().await;
     let outage = Outage {
-        from_ms: frozen_at,
+        from_ms: frozen_at - 1_000,
         to_ms: frozen_at + TAKE_OVER_MS + SLACK_MS,
     };
     team.check(first_ms, &[outage], HAND_OVER_MS + SLACK_MS)

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use powerjob_common::actor::ActorScope;
 use powerjob_common::retry::Backoff;
 use powerjob_common::secret::Secret;
@@ -29,9 +31,11 @@ const OWNER_BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(50),
     max: Duration::from_millis(400),
 };
-/// A server that stands still takes connections and says nothing; others are tried after so long.
+/// A server that stands still takes connections and says nothing; it is given up after so long.
 /// Longer than a server keeps a worker waiting for an owner.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
+/// While a server says nothing, the next one is called as well after so long.
+const NEXT_AFTER: Duration = Duration::from_millis(300);
 /// A server that says who owns the application is believed so often in a row.
 const MAX_REDIRECTS: u32 = 3;
 
@@ -59,20 +63,47 @@ impl Dialing {
         let mut troubles = Troubles::default();
         let count = self.servers.len();
         loop {
-            let mut hindrance = Hindrance::NeedsPerson;
             let round = (0..count).map(|offset| self.servers[(first + offset) % count].clone());
-            for address in self.course.take_next_server().into_iter().chain(round) {
-                match self.open_owner(&address, &make_inbox).await {
-                    Ok(session) => return session,
-                    Err(failure) => {
-                        hindrance = hindrance.max(Hindrance::of(&failure));
-                        troubles.report(&address, self.explain(&failure.error));
-                    }
-                }
-            }
+            let servers = self.course.take_next_server().into_iter().chain(round);
+            let hindrance = match self.open_one(servers, &make_inbox, &mut troubles).await {
+                Ok(session) => return session,
+                Err(hindrance) => hindrance,
+            };
             let pause = hindrance.backoff().wait(attempt, random());
             tokio::time::sleep(pause).await;
             attempt = attempt.saturating_add(1);
+        }
+    }
+
+    /// Opens a session with the first of `servers` that takes this worker. Each is called when those
+    /// before it have failed, or have said nothing for [`NEXT_AFTER`].
+    async fn open_one(
+        &self,
+        mut servers: impl Iterator<Item = String>,
+        make_inbox: &impl Fn() -> Arc<dyn Inbox>,
+        troubles: &mut Troubles,
+    ) -> Result<Session, Hindrance> {
+        let mut hindrance = Hindrance::NeedsPerson;
+        let mut calls = FuturesUnordered::new();
+        loop {
+            let next = servers.next();
+            let are_all_called = next.is_none();
+            calls.extend(next.map(|address| async move {
+                let opened = self.open_owner(&address, make_inbox).await;
+                opened.map_err(|failure| (address, failure))
+            }));
+            let ended = tokio::select! {
+                ended = calls.next() => ended,
+                () = tokio::time::sleep(NEXT_AFTER), if !are_all_called => continue,
+            };
+            match ended {
+                Some(Ok(session)) => return Ok(session),
+                Some(Err((address, failure))) => {
+                    hindrance = hindrance.max(Hindrance::of(&failure));
+                    troubles.report(&address, self.explain(&failure.error));
+                }
+                None => return Err(hindrance),
+            }
         }
     }
 
