@@ -38,6 +38,14 @@ impl Doubt {
         monotonic_now() < *self.until.borrow()
     }
 
+    /// Whether a connection that was unused for so long was so already when an answer did not come: it
+    /// has not shown since that it lives.
+    pub(super) fn is_older(&self, unused_for: Duration) -> bool {
+        let until = *self.until.borrow();
+        let unused_since = monotonic_now().saturating_sub(unused_for);
+        until > Duration::ZERO && unused_since + OPEN_FOR <= until
+    }
+
     /// Does something for so long at most, and soon no longer when something else was not answered
     /// meanwhile; `None` when it did not end: its connection is given up.
     pub(in crate::store) async fn limit<T>(
@@ -77,5 +85,19 @@ impl Doubt {
 
     fn raise(&self) {
         self.until.send_replace(monotonic_now() + OPEN_FOR);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_given_up_that_was_unused_when_an_answer_did_not_come() {
+        let doubt = Doubt::default();
+        assert!(!doubt.is_older(Duration::from_secs(3_600)));
+        doubt.raise();
+        assert!(doubt.is_older(Duration::from_secs(3_600)));
+        assert!(!doubt.is_older(Duration::ZERO));
     }
 }

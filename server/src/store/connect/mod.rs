@@ -158,7 +158,11 @@ fn pool<D: Database>(purpose: Purpose, doubt: &Doubt) -> PoolOptions<D> {
         .test_before_acquire(false)
         .before_acquire(move |connection: &mut D::Connection, unused| {
             let is_fresh = unused.idle_for <= STALE_AFTER && !taken.is_open();
+            let is_given_up = taken.is_older(unused.idle_for);
             Box::pin(async move {
+                if is_given_up {
+                    return Err(std::io::Error::from(ErrorKind::ConnectionAborted).into());
+                }
                 if is_fresh {
                     return Ok(true);
                 }
