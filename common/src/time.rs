@@ -89,6 +89,7 @@ pub fn monotonic_now() -> Duration {
 pub struct ManualClock {
     start_ms: i64,
     elapsed_ms: std::sync::atomic::AtomicI64,
+    off_by_ms: std::sync::atomic::AtomicI64,
 }
 
 #[cfg(any(test, feature = "test-util"))]
@@ -98,6 +99,7 @@ impl ManualClock {
         Self {
             start_ms: start.0,
             elapsed_ms: std::sync::atomic::AtomicI64::new(0),
+            off_by_ms: std::sync::atomic::AtomicI64::new(0),
         }
     }
 
@@ -107,12 +109,20 @@ impl ManualClock {
         self.elapsed_ms
             .fetch_add(span_ms, std::sync::atomic::Ordering::SeqCst);
     }
+
+    /// Sets the wall clock: it is off by so many milliseconds from now on.
+    pub fn set_off_by(&self, ms: i64) {
+        self.off_by_ms
+            .store(ms, std::sync::atomic::Ordering::SeqCst);
+    }
 }
 
 #[cfg(any(test, feature = "test-util"))]
 impl Clock for ManualClock {
     fn now(&self) -> UnixMillis {
-        UnixMillis(self.start_ms + self.elapsed_ms.load(std::sync::atomic::Ordering::SeqCst))
+        let passed = [&self.elapsed_ms, &self.off_by_ms]
+            .map(|part| part.load(std::sync::atomic::Ordering::SeqCst));
+        UnixMillis(self.start_ms + passed.iter().sum::<i64>())
     }
 
     fn monotonic(&self) -> Duration {

@@ -2,6 +2,7 @@
 
 pub mod address_rules;
 pub mod back_off;
+pub mod claim_lead;
 pub mod cleanup;
 pub mod dispatch;
 pub mod due_index;

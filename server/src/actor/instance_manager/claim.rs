@@ -8,14 +8,13 @@ use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 
 use super::placement::{Placed, Placement};
-use super::run::{Event, Run, Unconfirmed, Waiter, Writing};
+use super::run::{Unconfirmed, Waiter, Writing};
 use super::shard::{Due, Shard, token};
 use super::start::{CLAIM_LEAD, claim};
 use crate::actor::dispatcher::Dispatch;
 use crate::domain::dispatch::{WaitsFor, no_worker_available};
 use crate::domain::fold::{self, Change};
-use crate::domain::instance::Instance;
-use crate::domain::status_check::{Facts, SILENCE_LIMIT, UNCONFIRMED_AFTER, Verdict, judge_run};
+use crate::domain::status_check::UNCONFIRMED_AFTER;
 use crate::domain::worker::WorkerState;
 use crate::live::WorkerEntry;
 use crate::store::write::{InstanceUpdate, WriteOp};
@@ -24,8 +23,6 @@ use crate::store::write::{InstanceUpdate, WriteOp};
 pub(super) const WRITE_BEHIND: Duration = Duration::from_secs(1);
 /// A claim that the store did not take is tried again so much later.
 pub(super) const STORE_PAUSE: Duration = Duration::from_millis(200);
-/// A run whose worker is away is looked at again so much later.
-const RETURN_PAUSE: Duration = Duration::from_secs(1);
 
 impl Shard {
     /// Claims a waiting instance, or puts it into the queue.
@@ -43,12 +40,7 @@ impl Shard {
         {
             Placed::Waits(reason) => self.enqueue(id, reason, now),
             Placed::Crowded { out } => self.meet_crowd(id, out, now),
-            Placed::At(worker) => {
-                let before = run.instance.state.clone();
-                claim(run, worker, now);
-                let next = std::mem::replace(&mut run.instance.state, before);
-                self.change(id, Change { next, ended: None }, Vec::new());
-            }
+            Placed::At(worker) => self.claim_at(id, worker, now),
         }
     }
 
@@ -156,11 +148,13 @@ impl Shard {
 
     /// Carries out all deadlines that are reached.
     pub(super) fn meet_deadlines(&mut self, now: UnixMillis) {
+        self.follow_clock();
         while let Some(Reverse((at, due, id))) = self.deadlines.peek().copied()
             && at <= now
         {
             self.deadlines.pop();
             match due {
+                Due::EarlyClaim => self.claim_early(id, now),
                 Due::Claim => self.claim_due(id, now),
                 Due::Send => self.send_due(id, now),
                 Due::Grace => self.end_grace(id, now),
@@ -169,6 +163,36 @@ impl Shard {
                 Due::Serve => self.has_news = true,
             }
         }
+    }
+
+    /// Claims a run of a crowd before its time, if somebody takes it; otherwise it has to wait for that.
+    fn claim_early(&mut self, id: InstanceId, now: UnixMillis) {
+        if !self.is_idle_waiting(id) {
+            return;
+        }
+        let monotonic = self.around.clock.monotonic();
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        let (chosen, avoid) = (run.chosen_worker(), run.avoid.as_ref());
+        match self.placement.place(&run.job, chosen, avoid, monotonic) {
+            Placed::At(worker) => self.claim_at(id, worker, now),
+            Placed::Waits(_) | Placed::Crowded { .. } => {
+                let usual = run.instance.state.expected_at.before(CLAIM_LEAD);
+                self.remind(usual, Due::Claim, id);
+            }
+        }
+    }
+
+    /// Claims a run for a worker whose place is taken.
+    fn claim_at(&mut self, id: InstanceId, worker: WorkerEntry, now: UnixMillis) {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return;
+        };
+        let before = run.instance.state.clone();
+        claim(run, worker, now);
+        let next = std::mem::replace(&mut run.instance.state, before);
+        self.change(id, Change { next, ended: None }, Vec::new());
     }
 
     fn claim_due(&mut self, id: InstanceId, now: UnixMillis) {
@@ -256,137 +280,5 @@ impl Shard {
         self.outbox
             .later_writes
             .push((token(id), WriteOp::Update(Box::new(update))));
-    }
-
-    /// A run whose worker was away: is it here again?
-    fn check_return(&mut self, id: InstanceId, now: UnixMillis) {
-        if let Some(run) = self.runs.get_mut(&id) {
-            run.is_watched = false;
-        }
-        let Some((attempt, verdict)) = self.judge(id) else {
-            return;
-        };
-        let Some(run) = self.runs.get(&id) else {
-            return;
-        };
-        if verdict == Verdict::Lost {
-            let tracker = run.instance.state.tracker.as_ref();
-            let name = tracker.map_or("?", |tracker| tracker.node.node_id.as_str());
-            let grace_s = self.return_grace(run).as_secs_f64();
-            let why = if self.is_worker_here(run) {
-                format!("no report about the run within {grace_s} s")
-            } else if self.is_worker_restarted(&run.instance) {
-                "restarted".to_owned()
-            } else {
-                format!("not back within {grace_s} s")
-            };
-            let cause = format!("worker lost: {name} ({why})");
-            self.happen(id, Event::Lost { attempt, cause }, now);
-        } else if !self.is_worker_here(run) {
-            self.remind(now.after(RETURN_PAUSE), Due::Return, id);
-        } else {
-            self.watch_silence(id, now);
-        }
-    }
-
-    /// Its worker spoke of a run.
-    pub(super) fn hear(&mut self, id: InstanceId, now: UnixMillis) {
-        if let Some(run) = self.runs.get_mut(&id)
-            && run.is_told_by_silence()
-        {
-            run.heard_at = self.around.clock.monotonic();
-            self.watch_silence(id, now);
-        }
-    }
-
-    /// From now on a run is given up when its worker says nothing about it, if it would say nothing
-    /// of its loss either.
-    pub(super) fn watch_silence(&mut self, id: InstanceId, now: UnixMillis) {
-        let Some(run) = self.runs.get_mut(&id) else {
-            return;
-        };
-        if run.is_told_by_silence() && !std::mem::replace(&mut run.is_watched, true) {
-            let monotonic = self.around.clock.monotonic();
-            let silent_for = monotonic.saturating_sub(run.heard_at);
-            let left = SILENCE_LIMIT.saturating_sub(silent_for);
-            self.remind(now.after(left.max(RETURN_PAUSE)), Due::Return, id);
-        }
-    }
-
-    /// How long the worker of a run may stay away.
-    pub(super) fn return_grace(&self, run: &Run) -> Duration {
-        let grace = self.around.return_grace;
-        match run.is_told_by_silence() {
-            true => grace.max(SILENCE_LIMIT),
-            false => grace,
-        }
-    }
-
-    /// Looks after runs that nobody confirmed in time; sent again, or given to another worker.
-    pub(super) fn check_runs(&mut self, now: UnixMillis) {
-        let monotonic = self.around.clock.monotonic();
-        self.has_news = true;
-        while let Some(sent) = self.unconfirmed.front().copied()
-            && sent.look_at <= monotonic
-        {
-            self.unconfirmed.pop_front();
-            let id = sent.id;
-            let is_same = |run: &Run| {
-                run.sent_at == sent.sent_at && run.instance.state.attempt == sent.attempt
-            };
-            if !self.runs.get(&id).is_some_and(is_same) {
-                continue;
-            }
-            match self.judge(id) {
-                Some((_, Verdict::SendAgain)) => self.send(id),
-                Some((attempt, Verdict::Release)) => {
-                    let cause = "the worker did not confirm the run".to_owned();
-                    self.happen(id, Event::Unreceived { attempt, cause }, now);
-                }
-                Some((_, Verdict::Lost)) => self.check_return(id, now),
-                // Its worker is away: look again when that is decided.
-                Some((_, Verdict::Fine)) => {
-                    let run = self.runs.get(&id);
-                    if run.is_some_and(|run| run.instance.state.unconfirmed_claims > 0) {
-                        let look_at = monotonic + UNCONFIRMED_AFTER;
-                        self.unconfirmed.push_back(Unconfirmed { look_at, ..sent });
-                    }
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn judge(&self, id: InstanceId) -> Option<(u32, Verdict)> {
-        let run = self.runs.get(&id).filter(|run| run.is_out())?;
-        let monotonic = self.around.clock.monotonic();
-        let facts = Facts {
-            is_confirmed: run.instance.state.unconfirmed_claims == 0,
-            is_worker_here: self.is_worker_here(run),
-            is_worker_restarted: self.is_worker_restarted(&run.instance),
-            since_sent: monotonic.saturating_sub(run.sent_at),
-            sends: run.sends,
-            return_grace: self.return_grace(run),
-            silent_for: run
-                .is_told_by_silence()
-                .then(|| monotonic.saturating_sub(run.heard_at)),
-        };
-        Some((run.instance.state.attempt, judge_run(&facts)))
-    }
-
-    /// Whether a later life of the worker of an instance is connected.
-    pub(super) fn is_worker_restarted(&self, instance: &Instance) -> bool {
-        let tracker = instance.state.tracker.as_ref();
-        tracker.is_some_and(|tracker| {
-            let workers = &self.around.workers;
-            workers.has_later_life(instance.app_id, &tracker.node)
-        })
-    }
-
-    fn is_worker_here(&self, run: &Run) -> bool {
-        let tracker = run.instance.state.tracker.as_ref();
-        let worker = tracker
-            .and_then(|tracker| self.around.workers.find(run.instance.app_id, &tracker.node));
-        worker.is_some_and(|entry| entry.link.is_some())
     }
 }

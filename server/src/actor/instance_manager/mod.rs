@@ -11,10 +11,12 @@
 
 mod answer;
 mod claim;
+mod clock;
 mod commit;
 mod crowd;
 mod events;
 mod letters;
+mod look_after;
 mod message;
 mod placement;
 mod ports;

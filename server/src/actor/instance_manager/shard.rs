@@ -18,12 +18,14 @@ use powerjob_common::instance_id::InstanceIdGenerator;
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::{Clock, UnixMillis};
 
+use super::clock::zero_of;
 use super::message::{ChangeError, StartError};
 use super::placement::Placement;
 use super::ports::shard_of;
 use super::run::{Event, Run, Unconfirmed, Waiter, Writing};
 use crate::actor::dispatcher::{Dispatch, Stop, TeamNotice};
 use crate::actor::instance_manager::letters::RunEnded;
+use crate::domain::claim_lead::ClaimLead;
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold::Change;
 use crate::live::{Event as LiveEvent, EventHub, JobTable, Ownership, RunStats, WorkerTable};
@@ -79,6 +81,8 @@ impl Outbox {
 /// A deadline of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
+    /// Claim it if it can be, earlier than usual because many are due with it.
+    EarlyClaim,
     /// Claim it, so that it can be sent in time.
     Claim,
     /// Send the claimed run.
@@ -115,6 +119,9 @@ pub(super) struct Shard {
     pub(super) runs: HashMap<InstanceId, Run>,
     pub(super) starts: HashMap<u64, Start>,
     pub(super) next_start: u64,
+    /// See `clock`.
+    pub(super) clock_zero: UnixMillis,
+    pub(super) claim_lead: ClaimLead,
     pub(super) deadlines: BinaryHeap<Reverse<(UnixMillis, Due, InstanceId)>>,
     /// Runs that wait for workers or room, by job.
     pub(super) queues: BTreeMap<JobId, VecDeque<InstanceId>>,
@@ -142,6 +149,8 @@ impl Shard {
         Self {
             place,
             shards,
+            clock_zero: zero_of(&*around.clock),
+            claim_lead: ClaimLead::new(shards),
             around,
             placement,
             ids,

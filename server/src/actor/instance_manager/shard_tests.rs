@@ -7,6 +7,7 @@ use crate::actor::instance_manager::letters::AdoptedRun;
 use crate::domain::fold::{self, Report, ReportedAttempt, ReportedStatus};
 use crate::domain::instance::{Instance, TrackerRef, Trigger};
 use crate::domain::job::JobDefinition;
+use crate::domain::worker::Worker;
 use crate::domain::worker_filter::tests::{job, worker};
 use crate::live::RunningCounts;
 use crate::store::write::WriteOutcome;
@@ -178,6 +179,91 @@ fn an_unconfirmed_run_of_a_worker_that_stays_away_is_given_up() {
         shard.check_runs(clock.now());
         assert_eq!(shard.runs[&InstanceId(1)].instance.state.attempt, attempt);
     }
+}
+
+// Found by the fault tests: the run was sent when its time came for the second time, an hour later.
+#[test]
+fn a_claimed_run_goes_out_though_the_clock_is_set_back() {
+    let clock = Arc::new(ManualClock::at(UnixMillis(NOW.0 - 20)));
+    let (mut shards, _) = shards_by(clock.clone(), 1);
+    let shard = &mut shards[0];
+    let run = AdoptedRun {
+        instance: Box::new(instance(1, false)),
+        job: single_job(),
+        epoch: 1,
+        is_counted: false,
+    };
+    shard.adopt(vec![run], clock.now());
+    shard.committed(vec![(1, WriteOutcome::Applied)], clock.now());
+    let sends = |shard: &Shard| shard.runs[&InstanceId(1)].sends;
+    assert_eq!(sends(shard), 0, "its time has not come");
+    clock.set_off_by(-3_600_000);
+    shard.check_runs(clock.now());
+    assert_eq!(sends(shard), 1);
+}
+
+#[test]
+fn the_grace_of_a_run_without_a_worker_is_as_long_when_the_clock_is_set() {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let (mut shards, _) = shards_by(clock.clone(), 1);
+    let shard = &mut shards[0];
+    shard.around.workers.remove_app(AppId(1));
+    let run = AdoptedRun {
+        instance: Box::new(instance(1, false)),
+        job: Arc::new(job()),
+        epoch: 1,
+        is_counted: false,
+    };
+    shard.adopt(vec![run], NOW);
+    let grace = Duration::from_millis(job().no_worker_grace_ms);
+    assert!(grace < Duration::from_secs(3_600));
+    for (off_by, written_count) in [(3_600_000, 0), (-3_600_000, 0), (-3_600_000, 1)] {
+        clock.set_off_by(off_by);
+        shard.meet_deadlines(clock.now());
+        assert_eq!(shard.outbox.writes.len(), written_count);
+        clock.advance(grace / 2);
+    }
+}
+
+#[test]
+fn the_last_of_a_crowd_are_claimed_early_and_sent_in_time() {
+    let (mut shards, _) = shards(1);
+    let shard = &mut shards[0];
+    let roomy = Worker {
+        capacity: 10_000,
+        ..worker("w1")
+    };
+    shard.around.workers.put(Arc::new(roomy), None);
+    let job = Arc::new(JobDefinition {
+        max_instances: 0,
+        ..job()
+    });
+    let due = NOW.after(Duration::from_secs(1));
+    for id in 1..=5_000 {
+        let mut waiting = instance(id, false);
+        waiting.state.expected_at = due;
+        let run = AdoptedRun {
+            instance: Box::new(waiting),
+            job: job.clone(),
+            epoch: 1,
+            is_counted: false,
+        };
+        shard.adopt(vec![run], NOW);
+    }
+    // 30 ms before its time is usual; 15 µs for each that came before it are added.
+    let early = due.before(Duration::from_millis(100));
+    shard.meet_deadlines(early);
+    let claimed = written(shard);
+    assert_eq!(claimed.len(), 333);
+    let outcomes = claimed
+        .iter()
+        .map(|(id, _)| (token(*id), WriteOutcome::Applied));
+    shard.committed(outcomes.collect(), early);
+    let sent = |shard: &Shard| shard.runs.values().filter(|run| run.sends > 0).count();
+    assert_eq!(sent(shard), 0);
+    shard.meet_deadlines(due);
+    assert_eq!(sent(shard), 333);
+    assert_eq!(written(shard).len(), 5_000 - 333);
 }
 
 #[test]

@@ -12,10 +12,12 @@ use super::message::{RunRequest, StartError, StartRuns};
 use super::placement::Placed;
 use super::run::{Run, Writing};
 use super::shard::{Due, Shard, Start, token};
+use crate::domain::claim_lead;
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold;
 use crate::domain::instance::{Instance, TrackerRef, Trigger};
 use crate::domain::job::JobDefinition;
+use crate::domain::overlap::run_limit;
 use crate::live::WorkerEntry;
 use crate::store::write::WriteOp;
 
@@ -166,15 +168,23 @@ impl Shard {
         let expected_at = run.instance.state.expected_at;
         match run.instance.state.status {
             InstanceStatus::WaitingDispatch => {
-                let claim_at = UnixMillis(expected_at.0 - CLAIM_LEAD.as_millis() as i64);
-                if claim_at > now {
-                    self.remind(claim_at, Due::Claim, id);
-                } else {
-                    self.claim_or_wait(id, now);
+                let claim_at = expected_at.before(CLAIM_LEAD);
+                if claim_at <= now {
+                    return self.claim_or_wait(id, now);
+                }
+                // Where runs are counted, one that is claimed early may keep another one from going.
+                let is_counted = run_limit(&run.job) > 0;
+                match self.claim_lead.of(expected_at, now) {
+                    Some(lead) if !is_counted => {
+                        self.remind(claim_at.before(lead), Due::EarlyClaim, id);
+                    }
+                    _ => self.remind(claim_at, Due::Claim, id),
                 }
             }
             InstanceStatus::WaitingWorkerReceive if run.sends == 0 && run.worker.is_some() => {
-                if expected_at > now {
+                // It waited for its time before; one that is further away was due by a clock that was ahead.
+                let is_soon = expected_at <= now.after(CLAIM_LEAD + claim_lead::MOST);
+                if expected_at > now && is_soon {
                     self.remind(expected_at, Due::Send, id);
                 } else {
                     self.send(id);

@@ -107,7 +107,7 @@ impl Planner {
     /// When the next job is to be looked at.
     pub(crate) fn next_deadline(&self) -> Option<UnixMillis> {
         let at = wake_at(&self.index, self.parts.look_ahead);
-        at.map(|at| at.max(self.not_before))
+        at.map(|at| at.max(self.pause_end(self.now())))
     }
 
     /// Whether every trigger of the past has its occurrence.
@@ -168,9 +168,15 @@ impl Planner {
     /// Time has passed.
     pub(crate) fn look(&mut self) {
         let now = self.now();
+        self.not_before = self.pause_end(now);
         if now >= self.not_before {
             self.make_occurrences(now);
         }
+    }
+
+    /// Up to when nothing is made; a clock that was set back does not make a pause longer.
+    fn pause_end(&self, now: UnixMillis) -> UnixMillis {
+        self.not_before.min(now.after(STORE_PAUSE))
     }
 
     /// A run of a fixed-delay job has ended.

@@ -119,3 +119,17 @@ fn a_rate_that_is_saved_goes_on_while_its_trigger_is_under_way() {
     let next = stage.planner.next_of_saved(&job, &schedule, NOW);
     assert_eq!(next, Some(UnixMillis(10_200)));
 }
+
+#[test]
+fn a_pause_is_not_longer_when_the_clock_is_set_back() {
+    let Stage { clock, mut planner } = stage(1_000, NOW.0 - 3_600_000);
+    planner.not_before = NOW.after(TURN_PAUSE);
+    clock.set_off_by(-3_600_000);
+    let next = planner.next_deadline().expect("a job is due");
+    assert!(next <= clock.now().after(STORE_PAUSE), "{next}");
+    clock.advance(STORE_PAUSE);
+    planner.look();
+    clock.advance(STORE_PAUSE);
+    planner.look();
+    assert_eq!(planner.outbox.writes.len(), 1);
+}

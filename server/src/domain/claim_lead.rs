@@ -1,0 +1,81 @@
+//! How long before its time may a waiting run be claimed? In: the time of each run, one by one. Out:
+//! how much earlier than usual.
+//!
+//! Invariants:
+//! 1. Few runs of a second are not claimed earlier than usual.
+//! 2. The store has as long for the claims of a crowd as they take, up to [`MOST`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use powerjob_common::time::UnixMillis;
+
+/// What one claim costs the store, about.
+const CLAIM: Duration = Duration::from_micros(15);
+/// Nobody's place is taken for longer than this before he begins.
+pub const MOST: Duration = Duration::from_millis(500);
+/// Less is not worth a second look at a run.
+const LEAST: Duration = Duration::from_millis(20);
+
+/// Counts the runs of each second.
+#[derive(Debug)]
+pub struct ClaimLead {
+    by_second: BTreeMap<i64, u32>,
+    /// What a claim costs, times the parts that claim at the same time.
+    claim: Duration,
+}
+
+impl ClaimLead {
+    /// One of `parts` that claim side by side and share the store and the runs.
+    pub fn new(parts: usize) -> Self {
+        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+        Self {
+            by_second: BTreeMap::new(),
+            claim: CLAIM.saturating_mul(parts),
+        }
+    }
+
+    /// How much earlier than usual a further run that waits for `start_at` may be claimed; `None`: not
+    /// earlier.
+    pub fn of(&mut self, start_at: UnixMillis, now: UnixMillis) -> Option<Duration> {
+        let second = |at: UnixMillis| at.0.div_euclid(1_000);
+        while let Some(first) = self.by_second.first_entry()
+            && *first.key() < second(now)
+        {
+            first.remove();
+        }
+        let before = self.by_second.entry(second(start_at)).or_default();
+        let lead = self.claim.saturating_mul(*before).min(MOST);
+        *before = before.saturating_add(1);
+        (lead >= LEAST).then_some(lead)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_000_000);
+    const NEXT: UnixMillis = UnixMillis(NOW.0 + 1_000);
+
+    #[test]
+    fn the_later_ones_of_a_crowd_are_claimed_earlier() {
+        let mut lead = ClaimLead::new(2);
+        let leads: Vec<_> = (0..50_000).map(|_| lead.of(NEXT, NOW)).collect();
+        assert_eq!(leads[..666], [None; 666]);
+        assert_eq!(leads[10_000], Some(Duration::from_millis(300)));
+        assert_eq!(leads[49_999], Some(MOST));
+    }
+
+    #[test]
+    fn seconds_are_counted_apart_and_forgotten() {
+        let mut lead = ClaimLead::new(1);
+        for _ in 0..10_000 {
+            lead.of(NEXT, NOW);
+        }
+        let later = NEXT.after(Duration::from_secs(1));
+        assert_eq!(lead.of(later, NOW), None);
+        assert_eq!(lead.of(later, later.after(Duration::from_secs(5))), None);
+        assert_eq!(lead.by_second.len(), 1);
+    }
+}
