@@ -7,6 +7,8 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use powerjob_databases::free_port;
+
 use crate::eventually::eventually;
 use crate::process::Process;
 
@@ -127,9 +129,7 @@ impl JavaWorker {
     ) -> io::Result<Self> {
         let home = folder.join(name);
         std::fs::create_dir_all(&home)?;
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let port = listener.local_addr()?.port().to_string();
-        drop(listener);
+        let port = free_port()?.to_string();
         let mut command = artefacts.java("WorkerMain", &home);
         command.args([plan.servers, plan.app, &port, plan.protocol, plan.tag]);
         let process = Process::start(&mut command, &home.join("worker.log"))?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use powerjob_databases::free_port;
 use serde_json::{Value, json};
 
 use crate::eventually::eventually;
@@ -101,7 +102,8 @@ impl Drop for Process {
     }
 }
 
-/// A server with its folder, and the agents that belong to it.
+/// A server with its folder, and the agents that belong to it. When a test fails, it prints what the
+/// server said.
 #[derive(Debug)]
 pub struct Cluster {
     /// Everything lives here.
@@ -115,6 +117,21 @@ pub struct Cluster {
     binary: PathBuf,
     server: Option<Process>,
     url: Option<String>,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            let last = lines.len().saturating_sub(120);
+            eprintln!(
+                "--- {}\n{}",
+                self.folder.display(),
+                lines[last..].join("\n")
+            );
+        }
+    }
 }
 
 impl Cluster {
@@ -134,11 +151,9 @@ impl Cluster {
         let folder = folder.join(node);
         std::fs::create_dir_all(&folder)?;
         let database = format!("database_url = {url:?}\n");
-        let member = Self::configured(&folder, binary, node, &database)?;
-        Ok(Self {
-            url: Some(url.to_owned()),
-            ..member
-        })
+        let mut member = Self::configured(&folder, binary, node, &database)?;
+        member.url = Some(url.to_owned());
+        Ok(member)
     }
 
     /// As [`Cluster::new`], with more lines of the section `[server]` in its configuration.
@@ -401,7 +416,5 @@ fn text(value: &Value) -> String {
 }
 
 fn free_address() -> io::Result<String> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
-        .local_addr()?
-        .to_string())
+    Ok(format!("127.0.0.1:{}", free_port()?))
 }

@@ -297,24 +297,6 @@ impl Team {
         faults.extend(late_faults(&rows, jobs, late_ms, outages));
         assert_eq!(faults, Vec::<String>::new(), "outages {outages:?}");
     }
-
-    /// Prints what the servers said, for whoever looks for the cause of a failed test.
-    fn print_logs(&self) {
-        for (server, name) in self.servers.iter().zip(NAMES) {
-            let log = std::fs::read_to_string(server.folder.join("server.log")).unwrap_or_default();
-            let lines: Vec<_> = log.lines().collect();
-            let last = lines.len().saturating_sub(120);
-            eprintln!("--- {name}\n{}", lines[last..].join("\n"));
-        }
-    }
-}
-
-impl Drop for Team {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.print_logs();
-        }
-    }
 }
 
 /// A script that appends "instance attempt" to a file at each start.

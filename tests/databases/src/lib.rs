@@ -10,6 +10,7 @@ mod mariadb;
 mod postgres;
 mod programs;
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
@@ -196,6 +197,17 @@ fn run(kind: Kind, durability: Durability, folder: &Path, port: u16) -> io::Resu
     Ok(guard)
 }
 
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// A port of the loopback address that nothing uses, nor the one after it, and that no connection gets by
+/// itself: those begin at 32,768, and may be taken between this call and the start of a server.
+///
+/// # Errors
+/// When none of many is free.
+pub fn free_port() -> io::Result<u16> {
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let random = || RandomState::new().hash_one(0) % 11_000;
+    let ports = std::iter::repeat_with(|| 10_000 + 2 * random() as u16);
+    let mut free = ports
+        .take(100)
+        .filter(|port| is_free(*port) && is_free(port + 1));
+    free.next().ok_or_else(|| io::ErrorKind::AddrInUse.into())
 }

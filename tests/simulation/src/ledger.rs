@@ -5,7 +5,8 @@
 //! * INV-2 (48) the end of an instance is recorded once;
 //! * INV-3 (49) a final state is left only by a retry by hand;
 //! * INV-4 (52) no attempt is started twice, on whatever worker;
-//! * INV-5 (11) nothing is written for an application under another epoch than the present one;
+//! * INV-5 (11) nothing is written and no run is sent for an application under another epoch than the
+//!   present one;
 //! * INV-6 (47) no more attempts than the job allows;
 //! * INV-7 (35) no more runs of a job are out than may be;
 //! * INV-8 attempts grow by one;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use powerjob_common::id::{AppId, NodeRef};
+use powerjob_common::id::{AppId, InstanceId, NodeRef};
 use powerjob_common::time::Clock;
-use powerjob_protocol::wire::server_to_worker::OwnerMoved;
+use powerjob_protocol::wire::server_to_worker::{OwnerMoved, RunInstances};
 use powerjob_server::domain::lease::counts_for;
 use powerjob_server::simulation::{Effect, Mailbox, NodeConfig, ServerNode, ToWorker};
 use powerjob_server::store::Error;
@@ -338,7 +338,25 @@ impl World {
         if let Some((question, is_run)) = question {
             self.expect_answer(connection, question, is_run);
         }
+        if let ToWorker::Run(_, runs) = &frame {
+            self.judge_sender(runs);
+        }
         self.send(connection, true, Payload::ToWorker(Box::new(frame)));
+    }
+
+    /// INV-5: nobody sends runs of an application that another one has taken over.
+    fn judge_sender(&mut self, runs: &RunInstances) {
+        for run in &runs.items {
+            let row = self.database.row(InstanceId(run.instance_id));
+            let present = row.and_then(|row| self.database.epoch(row.app_id));
+            if let Some(present) = present.filter(|present| run.epoch < *present) {
+                let text = format!(
+                    "INV-5: instance {} is sent under epoch {}, its application is under {present}",
+                    run.instance_id, run.epoch
+                );
+                self.database.ledger.broken.push(text);
+            }
+        }
     }
 
     fn renew(&mut self, number: usize) {
