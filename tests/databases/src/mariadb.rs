@@ -9,6 +9,8 @@ pub(crate) fn initialize(folder: &Path) -> io::Result<()> {
     let arguments = vec![
         "--no-defaults".to_owned(),
         format!("--datadir={}", data(folder)),
+        // Whoever starts there removes the temporary tables of all others.
+        format!("--tmpdir={}", folder.display()),
         "--auth-root-authentication-method=normal".to_owned(),
         "--skip-test-db".to_owned(),
     ];
@@ -26,6 +28,7 @@ pub(crate) fn command(folder: &Path, port: u16, is_durable: bool) -> io::Result<
     let mut arguments = vec![
         "--no-defaults".to_owned(),
         format!("--datadir={}", data(folder)),
+        format!("--tmpdir={}", folder.display()),
         format!("--socket={}", at("mariadb.sock")),
         format!("--pid-file={}", at("mariadb.pid")),
         format!("--init-file={}", at("init.sql")),

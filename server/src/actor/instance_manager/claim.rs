@@ -80,12 +80,18 @@ impl Shard {
         self.change(id, change, waiters);
     }
 
-    /// Sends a claimed run to its worker.
+    /// Sends a claimed run to its worker, while its application is ours.
     pub(super) fn send(&mut self, id: InstanceId) {
         let monotonic = self.around.clock.monotonic();
         let Some(run) = self.runs.get_mut(&id) else {
             return;
         };
+        let is_ours = self.around.ownership.epoch(run.instance.app_id) == Some(run.epoch);
+        if !is_ours && run.sends == 0 {
+            // The lease is late: it comes back, or another server goes on with the run.
+            let again = self.around.clock.now().after(STORE_PAUSE);
+            return self.remind(again, Due::Send, id);
+        }
         let Some(worker) = &run.worker else { return };
         // The worker may have come back over another connection since it was chosen.
         let known = self
@@ -110,6 +116,7 @@ impl Shard {
             sent_at: monotonic,
             look_at: monotonic + UNCONFIRMED_AFTER,
         });
+        let link = link.filter(|_| is_ours);
         let Some(link) = link else { return }; // its return, its loss or the status checker goes on
         run.connection = Some(link.connection());
         let item = run.request();
