@@ -1,11 +1,19 @@
 //! The tasks of instances that are spread over several workers, as their masters see them.
 
 use powerjob_protocol::api::task as api;
+use powerjob_protocol::json::{InstanceDetail, QueriedTask, TaskDetail};
 use powerjob_protocol::wire::server_to_worker::{self as wire, GetTasks};
 use tokio::sync::oneshot;
 
-use super::{ServiceError, Services};
+use super::{ServiceError, Services, live_detail};
 use crate::domain::instance::{Instance, is_out};
+
+/// Which of its tasks a Java worker is asked for: the condition is on its own table, and the worker
+/// gives ten at most.
+const STARTED_TASKS: &str =
+    "status in (3, 4, 5, 6) order by failed_cnt desc, last_modified_time desc";
+/// Longest result of a Java worker's task in an overview, in characters.
+const LONGEST_RESULT: usize = 500;
 
 /// How the tasks of an instance fare, at most `limit` of them listed.
 ///
@@ -17,10 +25,54 @@ pub async fn overview(
     limit: u32,
 ) -> Result<api::TaskOverview, ServiceError> {
     let answer = ask_master(services, instance, limit).await;
-    Ok(answer
-        .filter(|it| it.is_known)
-        .map(to_api)
-        .unwrap_or_default())
+    if let Some(overview) = answer.filter(|it| it.is_known) {
+        return Ok(to_api(overview));
+    }
+    let condition = Some(STARTED_TASKS.to_owned());
+    let told = live_detail::ask_worker(services, instance, condition).await;
+    Ok(told.and_then(of_java_worker).unwrap_or_default())
+}
+
+/// What a Java worker says; `None` of a run without tasks of its own.
+fn of_java_worker(detail: InstanceDetail) -> Option<api::TaskOverview> {
+    let counts = java_counts(&detail.task_detail?)?;
+    let tasks = detail.queried_task_detail_info_list.unwrap_or_default();
+    Some(api::TaskOverview {
+        is_live: true,
+        counts,
+        workers: Vec::new(),
+        tasks: tasks.into_iter().map(java_task).collect(),
+    })
+}
+
+/// `None` from a worker that counts nothing, because it has one task only.
+fn java_counts(detail: &TaskDetail) -> Option<api::TaskCounts> {
+    let number = |count: i64| u64::try_from(count).unwrap_or(0);
+    let given = [
+        detail.worker_unreceived_task_num,
+        detail.received_task_num,
+        detail.running_task_num,
+    ];
+    Some(api::TaskCounts {
+        total: number(detail.total_task_num),
+        waiting: number(detail.waiting_dispatch_task_num?),
+        running: given.into_iter().flatten().map(number).sum(),
+        succeeded: number(detail.succeed_task_num),
+        failed: number(detail.failed_task_num),
+    })
+}
+
+fn java_task(task: QueriedTask) -> api::Task {
+    let code = task.status.and_then(|code| u8::try_from(code).ok());
+    let result = task.result.unwrap_or_default();
+    api::Task {
+        id: task.task_id.unwrap_or_default(),
+        name: task.task_name.unwrap_or_default(),
+        status: status(code.unwrap_or(0)).to_owned(),
+        worker: task.processor_address.unwrap_or_default(),
+        attempts: u32::try_from(task.failed_cnt.unwrap_or(0)).unwrap_or(0) + 1,
+        result: result.chars().take(LONGEST_RESULT).collect(),
+    }
 }
 
 async fn ask_master(
@@ -97,5 +149,50 @@ fn status(code: u8) -> &'static str {
         5 => "FAILED",
         6 => "SUCCEEDED",
         _ => "WAITING",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(text: &str) -> InstanceDetail {
+        serde_json::from_str(text).expect("a detail")
+    }
+
+    /// Recorded of a map-reduce run (captures, w05).
+    #[test]
+    fn tasks_of_a_java_worker_look_like_ours() {
+        let told = of_java_worker(detail(
+            r#"{"actualTriggerTime":1795233945472,"status":3,"taskTrackerAddress":"127.0.0.1:27811",
+            "taskDetail":{"totalTaskNum":31,"succeedTaskNum":16,"failedTaskNum":2,
+                "waitingDispatchTaskNum":5,"workerUnreceivedTaskNum":1,"receivedTaskNum":3,
+                "runningTaskNum":4},
+            "queriedTaskDetailInfoList":[
+                {"taskId":"0.5","taskName":"LEVEL1","processorAddress":"127.0.0.1:27812","status":5,
+                 "statusStr":"failed","result":"sub fails 0.5","failedCnt":1},
+                {"taskId":"0","taskName":"OMS_ROOT_TASK","status":4,"failedCnt":0}]}"#,
+        ));
+        let told = told.expect("tasks");
+        let counts = api::TaskCounts {
+            total: 31,
+            waiting: 5,
+            running: 8,
+            succeeded: 16,
+            failed: 2,
+        };
+        assert_eq!((told.is_live, told.counts), (true, counts));
+        let first = &told.tasks[0];
+        assert_eq!((first.status.as_str(), first.attempts), ("FAILED", 2));
+        assert_eq!(first.worker, "127.0.0.1:27812");
+        assert_eq!(told.tasks[1].status, "RUNNING");
+    }
+
+    #[test]
+    fn a_run_on_one_java_worker_has_no_tasks() {
+        let light =
+            r#"{"status":3,"taskDetail":{"totalTaskNum":1,"succeedTaskNum":0,"failedTaskNum":0}}"#;
+        assert_eq!(of_java_worker(detail(light)), None);
+        assert_eq!(of_java_worker(detail(r#"{"status":3}"#)), None);
     }
 }

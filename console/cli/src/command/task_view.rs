@@ -9,12 +9,14 @@ pub(super) fn overview(tasks: &TaskOverview, width: Option<u16>) -> String {
         return "no tasks: the run has ended, has not begun, or its worker is away".to_owned();
     }
     let mut text = counts(&tasks.counts);
-    let head = ["WORKER", "READY", "RUNNING", "SUCCEEDED", "FAILED"];
-    let rows = tasks.workers.iter().map(worker);
-    text.push_str(&format!(
-        "\n\n{}",
-        table::render(width, &head, &[2, 3, 4], rows)
-    ));
+    text.push('\n');
+    // Java workers tell of the tasks only.
+    if !tasks.workers.is_empty() {
+        let head = ["WORKER", "READY", "RUNNING", "SUCCEEDED", "FAILED"];
+        let rows = tasks.workers.iter().map(worker);
+        let workers = table::render(width, &head, &[2, 3, 4], rows);
+        text.push_str(&format!("\n{workers}"));
+    }
     if !tasks.tasks.is_empty() {
         let head = ["TASK", "LEVEL", "STATUS", "WORKER", "TRIES", "RESULT"];
         let rows = tasks.tasks.iter().map(task);

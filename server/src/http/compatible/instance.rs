@@ -22,7 +22,7 @@ use crate::domain::instance::Instance;
 use crate::http::log;
 use crate::service::instances::{self, Action};
 use crate::service::logs::LogReader;
-use crate::service::{ServiceError, Services};
+use crate::service::{ServiceError, Services, live_detail};
 use crate::store::reference::instance::{InstanceOrder, InstanceQuery};
 
 /// Lines of a page of a log.
@@ -37,9 +37,9 @@ pub(super) fn configure(routes: &mut Routes) {
     let on = |permission| Entry::params(Needs::Person(permission, About::Instance));
     routes.get("/instance/stop", on(Permission::Ops).by_owner(), stop);
     routes.get("/instance/retry", on(Permission::Ops).by_owner(), retry);
-    routes.get("/instance/detail", on(Permission::Read), detail);
+    routes.get("/instance/detail", on(Permission::Read).by_owner(), detail);
     let plus = Entry::json(Needs::Person(Permission::Read, About::Instance));
-    routes.post("/instance/detailPlus", plus, detail);
+    routes.post("/instance/detailPlus", plus.by_owner(), detail);
     let log_of = |permission| Entry::params(Needs::Person(permission, About::InstanceLog));
     routes.get(
         "/instance/log",
@@ -67,15 +67,18 @@ async fn retry(context: Context) -> Answer {
     act(&context, Action::Retry).await.map(|()| Value::Null)
 }
 
-/// One instance. What its worker could tell of its tasks follows with the workers that have some;
-/// the query for these is checked all the same.
+/// One instance, and what its worker tells of it and of the tasks that were asked for.
 async fn detail(context: Context) -> Answer {
-    if let Some(query) = context.call.body["customQuery"].as_str() {
-        custom_query::check(query)?;
-    }
+    let condition = match context.call.body["customQuery"].as_str() {
+        Some(query) => Some(custom_query::check(query)?),
+        None => None,
+    };
+    let condition = condition.filter(|text| !text.is_empty());
     let services = context.services();
     let present = instances::current(services, context.instance()?).await;
-    Ok(instance_view::detail(&present, services.handles.facts.zone))
+    let live = live_detail::ask_worker(services, &present, condition).await;
+    let zone = services.handles.facts.zone;
+    Ok(instance_view::detail(&present, live.as_ref(), zone))
 }
 
 async fn list(context: Context) -> Answer {

@@ -2,6 +2,7 @@
 
 use chrono_tz::Tz;
 use powerjob_common::time::UnixMillis;
+use powerjob_protocol::json::{InstanceDetail, QueriedTask, SubInstanceDetail, TaskDetail};
 use serde_json::{Value, json};
 
 use super::render::{date, moment};
@@ -82,21 +83,67 @@ pub(super) fn for_list(instance: &Instance, job_name: &str, zone: Tz) -> Value {
     })
 }
 
-/// For the page of one instance.
-pub(super) fn detail(instance: &Instance, zone: Tz) -> Value {
+/// For the page of one instance; `live` is what its worker tells, while one has it.
+pub(super) fn detail(instance: &Instance, live: Option<&InstanceDetail>, zone: Tz) -> Value {
     let state = &instance.state;
+    let tasks = live.and_then(|live| live.queried_task_detail_info_list.as_ref());
+    let tasks = tasks.into_iter().flatten();
+    let parts = live.and_then(|live| live.sub_instance_details.as_ref());
     json!({
         "expectedTriggerTime": moment(Some(state.expected_at.0), zone),
         "actualTriggerTime": moment(millis(state.dispatched_at), zone),
         "finishedTime": moment(millis(state.finished_at), zone),
-        "status": state.status.code(),
+        "status": live.and_then(|live| live.status).unwrap_or(state.status.code()),
         "result": state.result,
         "taskTrackerAddress": address(instance),
         "jobParams": super::render::text(instance.job_params.as_deref()),
         "instanceParams": super::render::text(instance.instance_params.as_deref()),
-        "taskDetail": null,
-        "queriedTaskDetailInfoList": [],
-        "subInstanceDetails": null,
+        "taskDetail": live.and_then(|live| live.task_detail.as_ref()).map(counts),
+        "queriedTaskDetailInfoList": tasks.map(|task| one_task(task, zone)).collect::<Vec<_>>(),
+        "subInstanceDetails": parts.map(|parts| {
+            parts.iter().map(|part| one_part(part, zone)).collect::<Vec<_>>()
+        }),
         "runningTimes": state.running_times,
+    })
+}
+
+fn counts(detail: &TaskDetail) -> Value {
+    json!({
+        "totalTaskNum": detail.total_task_num,
+        "succeedTaskNum": detail.succeed_task_num,
+        "failedTaskNum": detail.failed_task_num,
+        "waitingDispatchTaskNum": detail.waiting_dispatch_task_num,
+        "workerUnreceivedTaskNum": detail.worker_unreceived_task_num,
+        "receivedTaskNum": detail.received_task_num,
+        "runningTaskNum": detail.running_task_num,
+    })
+}
+
+fn one_task(task: &QueriedTask, zone: Tz) -> Value {
+    json!({
+        "taskId": task.task_id,
+        "taskName": task.task_name,
+        "taskContent": task.task_content,
+        "processorAddress": task.processor_address,
+        "status": task.status,
+        "statusStr": task.status_str,
+        "result": task.result,
+        "failedCnt": task.failed_cnt,
+        "createdTime": task.created_time,
+        "createdTimeStr": moment(task.created_time, zone),
+        "lastModifiedTime": task.last_modified_time,
+        "lastModifiedTimeStr": moment(task.last_modified_time, zone),
+        "lastReportTime": task.last_report_time,
+        "lastReportTimeStr": moment(task.last_report_time, zone),
+    })
+}
+
+fn one_part(part: &SubInstanceDetail, zone: Tz) -> Value {
+    json!({
+        "subInstanceId": part.sub_instance_id,
+        "startTime": moment(part.start_time, zone),
+        "finishedTime": moment(part.finished_time, zone),
+        "result": part.result,
+        "status": part.status,
     })
 }

@@ -94,6 +94,14 @@ impl Scene {
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
+    /// What the console of the reference asks, as the administrator.
+    pub(super) async fn console(&self, path: &str, body: &Value) -> Value {
+        let call = self.client.post(format!("{}{path}", self.web));
+        let call = call.header("PowerJwt", &self.token).json(body);
+        let answer = call.send().await.expect("an answer");
+        answer.json().await.expect("JSON")
+    }
+
     /// What the web port answers to a worker.
     pub(super) async fn get(&self, path: &str) -> Value {
         let answer = self.client.get(format!("{}{path}", self.web)).send().await;

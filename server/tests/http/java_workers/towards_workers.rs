@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::scene::{Scene, Stub};
 
@@ -131,5 +131,74 @@ async fn a_worker_is_asked_how_a_run_fares() {
         );
         assert_eq!(stub.next().await.1, json!({ "instanceId": id }));
     }
+    stub.stop().await;
+}
+
+/// Spec 06 cases 67 to 69; the worker's answer is that of a recorded map-reduce run (w05).
+#[actix_web::test]
+async fn people_see_the_tasks_of_a_java_worker() {
+    let scene = Scene::start().await;
+    let mut stub = Stub::start();
+    stub.enter(&scene).await;
+    let job = scene.job(&json!({})).await;
+    let id = scene.run(job, None).await;
+    stub.next().await;
+    let report = scene.report((job, id), &stub.address, 3, 5_000);
+    scene.tell("/server/reportInstanceStatus", &report).await;
+    scene.until_status(id, "RUNNING").await;
+    let detail = json!({
+        "actualTriggerTime": 1_795_233_945_472_i64, "status": 3,
+        "taskTrackerAddress": stub.address,
+        "taskDetail": {
+            "totalTaskNum": 31, "succeedTaskNum": 16, "failedTaskNum": 0,
+            "waitingDispatchTaskNum": 7, "workerUnreceivedTaskNum": 0, "receivedTaskNum": 4,
+            "runningTaskNum": 4
+        },
+        "queriedTaskDetailInfoList": [{
+            "taskId": "0.1", "taskName": "LEVEL1", "taskContent": "text 1",
+            "processorAddress": "127.0.0.1:27812", "status": 6, "statusStr": "succeed",
+            "result": "sub 0.1", "failedCnt": 0, "createdTime": 1_795_233_945_502_i64,
+            "lastModifiedTime": 1_795_233_952_006_i64, "lastReportTime": 1_795_233_952_006_i64
+        }]
+    });
+    let data = URL_SAFE_NO_PAD.encode(detail.to_string());
+    let answer = json!({ "success": true, "data": data }).to_string();
+    stub.answers(200, &answer, Duration::ZERO);
+
+    let tasks = scene
+        .v1("GET", &format!("/instances/{id}/tasks"), &Value::Null)
+        .await;
+    assert_eq!(tasks["isLive"], true);
+    let counts = json!({"total": 31, "waiting": 7, "running": 8, "succeeded": 16, "failed": 0});
+    assert_eq!(tasks["counts"], counts);
+    assert_eq!(tasks["tasks"][0]["result"], "sub 0.1");
+    let asked = stub.next().await.1;
+    let condition = asked["customQuery"].as_str().expect("a condition");
+    assert!(condition.starts_with("status in (3, 4, 5, 6)"), "{asked}");
+
+    let question = json!({
+        "instanceId": id.to_string(),
+        "customQuery": "STATUS in (5,6) order by last_modified_time desc",
+    });
+    let page = scene.console("/instance/detailPlus", &question).await;
+    let shown = &page["data"];
+    assert_eq!(shown["taskDetail"], detail["taskDetail"], "{page}");
+    assert_eq!(shown["status"], 3);
+    assert_ne!(shown["expectedTriggerTime"], "N/A", "filled from the row");
+    let task = &shown["queriedTaskDetailInfoList"][0];
+    assert_eq!(task["taskContent"], "text 1");
+    assert_eq!(task["lastReportTimeStr"], "2026-11-21 04:05:52");
+    let asked = json!({
+        "instanceId": id, "customQuery": "status in (5, 6) order by last_modified_time desc"
+    });
+    assert_eq!(stub.next().await.1, asked);
+
+    let evil = json!({"instanceId": id.to_string(), "customQuery": "1 = 1; drop table task_info"});
+    let refused = scene.console("/instance/detailPlus", &evil).await;
+    assert_eq!(refused["success"], false, "{refused}");
+    // The next thing that the worker hears is the plain question.
+    let plain = json!({"instanceId": id.to_string()});
+    scene.console("/instance/detailPlus", &plain).await;
+    assert_eq!(stub.next().await.1, json!({ "instanceId": id }));
     stub.stop().await;
 }

@@ -19,7 +19,7 @@ export function TasksPanel({ instanceId, open }: { instanceId: string; open: boo
     <section className="panel" data-testid="tasks">
       <h2>{t("tasks.title")}</h2>
       <Progress counts={counts} />
-      <WorkerTable workers={workers} />
+      {workers.length > 0 && <WorkerTable workers={workers} />}
       {tasks.data.tasks.length > 0 && <TaskTable tasks={tasks.data.tasks} />}
     </section>
   );
