@@ -4,6 +4,7 @@
 //! `service` is what both HTTP surfaces have in common. `app` puts it all together.
 
 pub mod actor;
+pub mod adoption;
 pub mod app;
 pub mod config;
 pub mod domain;

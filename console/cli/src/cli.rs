@@ -44,7 +44,7 @@ pub(crate) enum Command {
     Standalone(StandaloneArgs),
     /// Repair a server's database on its machine, e.g. a lost password.
     Admin(AdminArgs),
-    /// Make a database of the Java product ready, where the server says that it has to be.
+    /// Check what of the Java product carries over; make its database ready where that is needed.
     Migrate(MigrateArgs),
     /// Sign in and remember it.
     Login(LoginArgs),
@@ -76,11 +76,8 @@ impl Command {
                 .command
                 .as_ref()
                 .is_some_and(|command| command.wants_json()),
-            Self::Agent(_)
-            | Self::Standalone(_)
-            | Self::Admin(_)
-            | Self::Migrate(_)
-            | Self::Openapi => false,
+            Self::Agent(_) | Self::Standalone(_) | Self::Admin(_) | Self::Openapi => false,
+            Self::Migrate(args) => args.wants_json(),
             Self::Login(args) => args.access.json,
             Self::Logout(args) => args.access.json,
             Self::App(args) => args.access.json,

@@ -1,6 +1,7 @@
 //! Decisions, as pure functions: no clock, no SQL, no sockets, no async.
 
 pub mod address_rules;
+pub mod adoption;
 pub mod back_off;
 pub mod claim_lead;
 pub mod cleanup;

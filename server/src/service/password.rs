@@ -154,6 +154,16 @@ fn nobody() -> &'static str {
     })
 }
 
+/// Whether a stored text has the reference's form for this name.
+pub fn is_legacy_hash(name: &str, stored: &str) -> bool {
+    let digest = stored
+        .strip_prefix(name)
+        .and_then(|rest| rest.strip_prefix('_')?.strip_suffix("_b"));
+    digest.is_some_and(|digest| {
+        digest.len() == 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
 /// The reference's form: spec 06 section 4.7.
 fn legacy_hash(name: &str, password: &str) -> String {
     let digest = Md5::digest(format!("{name}_{password}_z"));

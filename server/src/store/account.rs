@@ -12,7 +12,7 @@ use super::{Error, Store};
 /// The type of built-in accounts; user names of the reference begin with it.
 const BUILT_IN: &str = "PWJB";
 /// Stands where the reference keeps its hash once that must not let anyone in any more.
-const NO_LEGACY_PASSWORD: &str = "!";
+pub(super) const NO_LEGACY_PASSWORD: &str = "!";
 const STATUS_ENABLED: i64 = 1;
 const STATUS_DISABLED: i64 = 2;
 

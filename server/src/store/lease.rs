@@ -407,8 +407,7 @@ fn refuse_living(rows: &[QueryResult], now: UnixMillis) -> Result<(), Error> {
     for row in rows {
         let mut columns = Columns::of(row);
         let (ip, beat) = (columns.text()?, columns.date()?);
-        let age = beat.map(|beat| (now.0 - beat.0).rem_euclid(span_ms(ZONE_STEP)));
-        if age.is_some_and(|age| age < span_ms(FOREIGN_LIFE)) {
+        if beat.is_some_and(|beat| is_alive(beat, now)) {
             return Err(Error::InUse(format!(
                 "a server of the Java product is alive at {ip}, or was less than a minute ago; \
                  stop it first"
@@ -416,6 +415,13 @@ fn refuse_living(rows: &[QueryResult], now: UnixMillis) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Whether a Java server that wrote this sign of life, in whatever zone, may still live.
+pub(super) fn is_alive(beat: UnixMillis, now: UnixMillis) -> bool {
+    let age = now.0 - beat.0;
+    age.abs() < span_ms(ZONES + FOREIGN_LIFE)
+        && age.rem_euclid(span_ms(ZONE_STEP)) < span_ms(FOREIGN_LIFE)
 }
 
 /// The next block of server ids, round and round: a restart never repeats the ids of the life

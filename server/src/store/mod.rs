@@ -23,6 +23,7 @@ mod retention;
 pub mod servers;
 pub mod session;
 mod sql;
+mod survey;
 pub mod worker_order;
 pub mod write;
 pub mod writer;
@@ -40,6 +41,7 @@ use dialect::Dialect;
 pub use error::Error;
 use fence::FenceCell;
 use sql::Sql;
+pub use survey::PasswordReaders;
 pub use writer::Writer;
 use writer::{SqliteConnections, WriterParts};
 

@@ -63,6 +63,15 @@ impl Sql {
             .map(drop)
     }
 
+    pub(super) fn is_postgres(&self) -> bool {
+        self.dialect.backend() == DbBackend::Postgres
+    }
+
+    /// The name of a table with its prefix.
+    pub(super) fn table(&self, name: &str) -> String {
+        self.dialect.table(name)
+    }
+
     /// Whether the database is SQLite, which only one server uses at a time.
     pub(super) fn is_sqlite(&self) -> bool {
         self.dialect.backend() == DbBackend::Sqlite

@@ -17,7 +17,7 @@ pub(crate) fn initialize(folder: &Path) -> io::Result<()> {
     programs::run(&programs::find("mariadb-install-db", &[])?, arguments)?;
     let account = format!(
         "create user if not exists '{USER}'@'%' identified by '{PASSWORD}';\n\
-         grant all on *.* to '{USER}'@'%';\n\
+         grant all on *.* to '{USER}'@'%' with grant option;\n\
          create database if not exists {DATABASE} character set utf8mb4;\n"
     );
     std::fs::write(folder.join("init.sql"), account)

@@ -23,6 +23,8 @@ pub(super) use sqlite::{DatabaseLock, connect_for_rows};
 
 /// How long a statement may take before the database gives it up.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(30);
+/// As [`STATEMENT_LIMIT`], for counting the rows of a database that is looked at.
+const SURVEY_LIMIT: Duration = Duration::from_secs(600);
 /// How long a connection may sit in an open transaction: a server that froze there (SIGSTOP, a cut
 /// network) must not keep its rows locked while another takes over.
 const IDLE_TRANSACTION_LIMIT: Duration = Duration::from_millis(1_500);
@@ -51,6 +53,8 @@ pub(super) enum Purpose {
     Read { connections: u32 },
     /// Renewing the lease, in nobody's way.
     Lease,
+    /// Looking at a database of the Java product, which is not to be changed.
+    Survey,
     /// Moving pages from the log to the database; SQLite only.
     Checkpoint,
 }
@@ -62,7 +66,7 @@ impl Purpose {
             // One is used. One that is given back just when the network falls silent is asked by the driver
             // for a sign of life without a limit, and counts until TCP gives it up.
             Self::Lease => 4,
-            Self::Write | Self::Checkpoint => 1,
+            Self::Write | Self::Checkpoint | Self::Survey => 1,
         }
     }
 
@@ -71,7 +75,7 @@ impl Purpose {
     fn patience(self) -> Duration {
         match self {
             Self::Write | Self::Lease => Duration::from_secs(2),
-            Self::Read { .. } | Self::Checkpoint => CONNECT_LIMIT,
+            Self::Read { .. } | Self::Checkpoint | Self::Survey => CONNECT_LIMIT,
         }
     }
 
@@ -82,6 +86,7 @@ impl Purpose {
             Self::Read { .. } => "powerjob-read",
             Self::Lease => "powerjob-lease",
             Self::Checkpoint => "powerjob-checkpoint",
+            Self::Survey => "powerjob-survey",
         }
     }
 }
@@ -131,8 +136,8 @@ impl Target {
         }
     }
 
-    /// A pool for a purpose; that for writing is connected and checked at once, the others connect
-    /// when they are needed.
+    /// A pool for a purpose; that for writing is connected and checked at once, that of a survey is
+    /// connected, the others connect when they are needed.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Refused`], [`Error::Outdated`], [`Error::ReadOnly`], ... with
@@ -147,6 +152,14 @@ impl Target {
             Self::Postgres(options) => postgres::connect(options, purpose, doubt).await,
             Self::MySql(options) => mysql::connect(options, purpose, doubt).await,
         }
+    }
+}
+
+/// Whether a database server of this kind and version is older than what is served.
+pub(super) fn is_outdated(kind: &str, version: &str) -> bool {
+    match kind {
+        "PostgreSQL" => postgres::is_outdated(version),
+        _ => mysql::is_outdated(version),
     }
 }
 

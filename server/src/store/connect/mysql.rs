@@ -34,7 +34,7 @@ pub(super) async fn connect(
     doubt: &Doubt,
 ) -> Result<DatabaseConnection, Error> {
     let mut flavor = Flavor::MySql;
-    if purpose == Purpose::Write {
+    if matches!(purpose, Purpose::Write | Purpose::Survey) {
         // Once without the pool: a pool tells every failure as a time limit.
         let place = format!("MySQL at {}:{}", options.get_host(), options.get_port());
         let first = tokio::time::timeout(CONNECT_LIMIT, options.connect());
@@ -42,7 +42,9 @@ pub(super) async fn connect(
             .await
             .map_err(|_| Error::Unavailable(format!("{place}: no answer")))?;
         let mut first = first.map_err(|error| no_connection(&place, error))?;
-        flavor = check(&mut first).await?;
+        if purpose == Purpose::Write {
+            flavor = check(&mut first).await?;
+        }
         first.close().await.ok();
     }
     let settings = settings(purpose, flavor);
@@ -80,7 +82,7 @@ fn settings(purpose: Purpose, flavor: Flavor) -> String {
         "set session transaction isolation level read committed; \
          set session innodb_lock_wait_timeout = {seconds}"
     );
-    if matches!(purpose, Purpose::Read { .. }) {
+    if matches!(purpose, Purpose::Read { .. } | Purpose::Survey) {
         text.push_str("; set session transaction read only");
     }
     if purpose == Purpose::Write && flavor == Flavor::MariaDb {
@@ -98,11 +100,7 @@ async fn check(connection: &mut MySqlConnection) -> Result<Flavor, Error> {
         .map_err(super::connect_error)?;
     let version: String = row.get(0);
     let (flavor, number) = read_version(&version);
-    let oldest = match flavor {
-        Flavor::MySql => OLDEST_MYSQL,
-        Flavor::MariaDb => OLDEST_MARIADB,
-    };
-    if number < oldest {
+    if number < oldest(flavor) {
         let text = format!("{version}; MySQL 8.0 and MariaDB 10.6 are the oldest that are served");
         return Err(Error::Outdated(text));
     }
@@ -110,6 +108,19 @@ async fn check(connection: &mut MySqlConnection) -> Result<Flavor, Error> {
         return Err(Error::ReadOnly("its setting read_only is on".to_owned()));
     }
     Ok(flavor)
+}
+
+/// Whether a version is older than what is served.
+pub(super) fn is_outdated(version: &str) -> bool {
+    let (flavor, number) = read_version(version);
+    number < oldest(flavor)
+}
+
+fn oldest(flavor: Flavor) -> (u32, u32) {
+    match flavor {
+        Flavor::MySql => OLDEST_MYSQL,
+        Flavor::MariaDb => OLDEST_MARIADB,
+    }
 }
 
 /// Flavour and number of a version such as `10.11.6-MariaDB-1:10.11.6` or `8.0.36`.

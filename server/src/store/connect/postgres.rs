@@ -7,7 +7,8 @@ use sea_orm::sqlx::{self, ConnectOptions, Connection, PgConnection, Row};
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 
 use super::{
-    CONNECT_LIMIT, Doubt, IDLE_TRANSACTION_LIMIT, Purpose, STATEMENT_LIMIT, no_connection,
+    CONNECT_LIMIT, Doubt, IDLE_TRANSACTION_LIMIT, Purpose, STATEMENT_LIMIT, SURVEY_LIMIT,
+    no_connection,
 };
 use crate::store::Error;
 
@@ -44,7 +45,7 @@ pub(super) async fn connect(
                 .map(drop)
         })
     });
-    if purpose == Purpose::Write {
+    if matches!(purpose, Purpose::Write | Purpose::Survey) {
         // Once without the pool: a pool tells every failure as a time limit.
         let place = format!(
             "PostgreSQL at {}:{}",
@@ -56,15 +57,30 @@ pub(super) async fn connect(
             .await
             .map_err(|_| Error::Unavailable(format!("{place}: no answer")))?;
         let mut first = first.map_err(|error| no_connection(&place, error))?;
-        check(&mut first).await?;
+        if purpose == Purpose::Write {
+            check(&mut first).await?;
+        }
         first.close().await.ok();
     }
     let pool = pool.connect_lazy_with(options);
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 
+/// Whether a version such as `11.22` is older than what is served.
+pub(super) fn is_outdated(version: &str) -> bool {
+    let major = version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok());
+    major.is_some_and(|major: i32| major * 10_000 < OLDEST)
+}
+
 fn settings(purpose: Purpose) -> String {
-    let limit = STATEMENT_LIMIT.as_millis();
+    let limit = match purpose {
+        Purpose::Survey => SURVEY_LIMIT,
+        _ => STATEMENT_LIMIT,
+    };
+    let limit = limit.as_millis();
     let idle = IDLE_TRANSACTION_LIMIT.as_millis();
     let mut text = format!(
         "set statement_timeout = {limit}; set idle_in_transaction_session_timeout = {idle}; \
@@ -72,7 +88,9 @@ fn settings(purpose: Purpose) -> String {
          set jit = off"
     );
     match purpose {
-        Purpose::Read { .. } => text.push_str("; set default_transaction_read_only = on"),
+        Purpose::Read { .. } | Purpose::Survey => {
+            text.push_str("; set default_transaction_read_only = on")
+        }
         Purpose::Write => text.push_str(KEYS_ONLY),
         Purpose::Lease | Purpose::Checkpoint => {}
     }

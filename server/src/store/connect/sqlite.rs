@@ -161,7 +161,7 @@ fn sqlite_options(path: &Path, purpose: Purpose) -> SqliteConnectOptions {
             .pragma("wal_autocheckpoint", "100000")
             .pragma("cache_size", "-16384")
             .pragma("temp_store", "memory"),
-        Purpose::Read { .. } | Purpose::Lease => options
+        Purpose::Read { .. } | Purpose::Lease | Purpose::Survey => options
             .pragma("query_only", "on")
             .pragma("cache_size", "-16384"),
         Purpose::Checkpoint => options.pragma("wal_autocheckpoint", "0"),
@@ -173,6 +173,7 @@ fn thread_name(purpose: Purpose, id: u64) -> String {
         Purpose::Write => "store-write".to_owned(),
         Purpose::Read { .. } => format!("store-read-{id}"),
         Purpose::Lease => "store-lease".to_owned(),
+        Purpose::Survey => "store-survey".to_owned(),
         Purpose::Checkpoint => "store-checkpoint".to_owned(),
     }
 }

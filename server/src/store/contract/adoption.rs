@@ -12,27 +12,32 @@ use super::build::{apply, claim_apps, insert, instance, occurrence, trigger};
 use super::java_statements::{
     every_row_can_be_written_with_the_columns_of_java, the_statements_of_java_still_work,
 };
+use super::survey::{
+    a_living_java_server_is_told, a_survey_of_an_adopted_database_says_so,
+    a_survey_sees_everything_and_changes_nothing, a_survey_tells_what_an_operator_must_know,
+};
 use super::writer::lease_request;
 use super::{START, open};
 use crate::domain::instance::Instance;
 use crate::store::connect::{Doubt, Purpose, Target};
 use crate::store::{Error, Store, StoreConfig};
 
-const POSTGRES_SCHEMA: &str = include_str!("../../../../tests/data/adoption/schema-postgresql.sql");
+pub(super) const POSTGRES_SCHEMA: &str =
+    include_str!("../../../../tests/data/adoption/schema-postgresql.sql");
 const POSTGRES_DATA: &str = include_str!("../../../../tests/data/adoption/data-postgresql.sql");
 const MARIADB_SCHEMA: &str = include_str!("../../../../tests/data/adoption/schema-mariadb.sql");
 const MARIADB_DATA: &str = include_str!("../../../../tests/data/adoption/data-mariadb.sql");
 
 /// A database of the reference that nobody has opened yet.
 pub(super) struct Legacy {
-    url: String,
+    pub(super) url: String,
     pub(super) connection: DatabaseConnection,
     clock: Arc<ManualClock>,
 }
 
 impl Legacy {
     /// `None` where the database server can not be had.
-    async fn empty(kind: Kind) -> Option<Self> {
+    pub(super) async fn empty(kind: Kind) -> Option<Self> {
         let url = DatabaseServer::shared(kind)?.fresh().await.unwrap();
         let target = Target::parse(&url).unwrap();
         let connection = target
@@ -66,13 +71,17 @@ impl Legacy {
         self.connection.execute_unprepared(text).await.unwrap();
     }
 
+    pub(super) fn backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
     pub(super) async fn open(&self) -> Result<Store, Error> {
         open(StoreConfig::new(&self.url), &self.clock).await
     }
 }
 
 /// A dump without the names of its schema, and without its search path.
-fn plain(dump: &str) -> String {
+pub(super) fn plain(dump: &str) -> String {
     let dump = dump.replace("public.", "");
     let is_kept = |line: &&str| !line.contains("set_config('search_path'");
     dump.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
@@ -100,7 +109,7 @@ async fn a_scheduled_job(store: &Store) -> (AppId, JobId) {
 async fn an_adopted_database_keeps_its_rows_and_works(legacy: Legacy) {
     let number = async |table: &str| {
         let text = format!("select count(*) as n from {table}");
-        let backend = legacy.connection.get_database_backend();
+        let backend = legacy.backend();
         let statement = sea_orm::Statement::from_string(backend, text);
         let row = legacy.connection.query_one_raw(statement).await.unwrap();
         row.unwrap().try_get::<i64>("", "n").unwrap()
@@ -159,15 +168,11 @@ async fn an_adopted_database_keeps_its_rows_and_works(legacy: Legacy) {
         (1, vec![InstanceId(1)])
     );
     // What the Java product writes goes in as before: explicit ids from its sequence, or none.
-    legacy.run(java_insert(store_backend(&legacy))).await;
+    legacy.run(java_insert(legacy.backend())).await;
     let read = store.instance(InstanceId(777_000_111)).await.unwrap();
     assert_eq!(read.state.status, InstanceStatus::WaitingDispatch);
     store.close().await.unwrap();
     legacy.open().await.unwrap();
-}
-
-fn store_backend(legacy: &Legacy) -> DbBackend {
-    legacy.connection.get_database_backend()
 }
 
 /// The shape of the reference's insert (all columns of its entity; spec 03 sections 2 and 3.3).
@@ -264,6 +269,10 @@ macro_rules! adoptions {
             a_living_java_server_refuses_ours
             every_row_can_be_written_with_the_columns_of_java
             the_statements_of_java_still_work
+            a_survey_sees_everything_and_changes_nothing
+            a_survey_tells_what_an_operator_must_know
+            a_living_java_server_is_told
+            a_survey_of_an_adopted_database_says_so
         }
     })* };
     (@tests $backend:ident $($test:ident)*) => {

@@ -18,6 +18,7 @@ mod packet;
 mod race;
 mod restart;
 mod retention;
+mod survey;
 mod worker_order;
 mod writer;
 

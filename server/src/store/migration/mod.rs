@@ -4,7 +4,7 @@ mod adoption;
 mod cluster;
 mod http_workers;
 mod own;
-mod reference;
+pub(super) mod reference;
 mod sqlite_rows;
 mod table;
 mod worker_choice;

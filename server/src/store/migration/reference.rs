@@ -28,6 +28,13 @@ pub(super) fn table_names() -> impl Iterator<Item = &'static str> {
     TABLES.iter().map(|table| table.name)
 }
 
+/// Names of tables, and of their columns, without a prefix.
+pub(in crate::store) fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let columns =
+        |table: &'static Table| table.columns.iter().map(|column| (table.name, column.name));
+    TABLES.iter().flat_map(columns)
+}
+
 const TABLES: &[Table] = &[
     Table {
         name: "app_info",

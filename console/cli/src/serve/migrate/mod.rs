@@ -1,9 +1,11 @@
-//! `powerjob migrate`: makes a database of the Java product ready for this one.
+//! `powerjob migrate`: what of the Java product carries over, and making its database ready.
+
+mod check;
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use powerjob_common::secret::Secret;
 use powerjob_common::time::SystemClock;
 use powerjob_server::store::{Store, StoreConfig};
@@ -14,15 +16,22 @@ use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Only needed when `powerjob server` says so: it starts on most databases of PowerJob 5.1 as they are.
+`powerjob migrate check` says what carries over, and changes nothing.
 Stop every server of the database first, and make a backup.
 The URL comes from the configuration (server.database_url) or is asked for, so that its password is in
 no list of processes.
 Examples:
+  powerjob migrate check http://powerjob.example:7700
   powerjob migrate
-  POWERJOB_SERVER__DATABASE_URL=postgres://... powerjob migrate --yes")]
+  POWERJOB_SERVER__DATABASE_URL=postgres://... powerjob migrate --yes"
+)]
 pub(crate) struct MigrateArgs {
+    #[command(subcommand)]
+    command: Option<MigrateCommand>,
     #[command(flatten)]
     config: ConfigArgs,
     /// Do not ask whether there is a backup.
@@ -30,14 +39,27 @@ pub(crate) struct MigrateArgs {
     yes: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum MigrateCommand {
+    /// Say what of a database or a running server of the Java product carries over; changes nothing.
+    Check(check::CheckArgs),
+}
+
+impl MigrateArgs {
+    /// Whether the results are for a program.
+    pub(crate) fn wants_json(&self) -> bool {
+        let Some(MigrateCommand::Check(args)) = &self.command else {
+            return false;
+        };
+        args.json
+    }
+}
+
 pub(crate) fn run(args: MigrateArgs, output: &Output) -> Result<Outcome, Failure> {
-    let config = args.config.get(&[])?;
-    let url = match config.server.database_url {
-        Some(url) => url,
-        None => Secret::new(ask(
-            "URL of the database (postgres://user:password@host/name): ",
-        )?),
-    };
+    if let Some(MigrateCommand::Check(check)) = args.command {
+        return check::run(check, output);
+    }
+    let url = database_url(&args.config)?;
     if !args.yes {
         let answer = ask("Are all its servers stopped, and is there a backup? (yes/no): ")?;
         if answer != "yes" {
@@ -63,6 +85,16 @@ pub(crate) fn run(args: MigrateArgs, output: &Output) -> Result<Outcome, Failure
         changed.len()
     ));
     Ok(Outcome::Done)
+}
+
+/// From the configuration, else from whoever is asked.
+fn database_url(config: &ConfigArgs) -> Result<Secret<String>, Failure> {
+    match config.get(&[])?.server.database_url {
+        Some(url) => Ok(url),
+        None => Ok(Secret::new(ask(
+            "URL of the database (postgres://user:password@host/name): ",
+        )?)),
+    }
 }
 
 fn ask(question: &str) -> Result<String, Failure> {
