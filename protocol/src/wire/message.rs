@@ -1,7 +1,7 @@
 //! The message types and their numbers. Numbers are never used again.
 
 use super::codec::{Decode, Encode};
-use super::{node, server_to_worker, worker_to_server, worker_to_worker};
+use super::{node, server_to_worker, task_journal, worker_to_server, worker_to_worker};
 
 /// The number of a message type: domain in the high, number in the low 16 bits; a reply has bit 15 set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -136,6 +136,10 @@ messages! {
         => worker_to_server::LogAnswer, "LogAnswer";
     worker_to_server::WorkerInventory = 0x0001_0006 "WorkerInventory" about [running, finished]
         => worker_to_server::InventoryAnswer, "InventoryAnswer" about [stop];
+    task_journal::KeepJournals = 0x0001_0007 "KeepJournals" lane Bulk about [items]
+        => task_journal::JournalsKept, "JournalsKept";
+    task_journal::TakeJournal = 0x0001_0008 "TakeJournal" of instance_id
+        => task_journal::JournalTaken, "JournalTaken" about [parts];
     server_to_worker::RunInstances = 0x0002_0001 "RunInstances" about [items]
         => server_to_worker::RunAnswers, "RunAnswers" about [items];
     server_to_worker::StopInstances = 0x0002_0002 "StopInstances" about [items]

@@ -8,5 +8,6 @@ pub mod handshake;
 pub mod message;
 pub mod node;
 pub mod server_to_worker;
+pub mod task_journal;
 pub mod worker_to_server;
 pub mod worker_to_worker;

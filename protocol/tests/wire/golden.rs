@@ -81,6 +81,15 @@ fn golden_bytes_render_as_the_golden_json() {
     }
 }
 
+/// Journals are stored: a later version must read them.
+#[test]
+fn records_of_journals_have_the_golden_bytes() {
+    let bytes = codec::encode(&samples::journal_records()).unwrap();
+    let stored = from_hex(&golden("JournalRecords.r1.hex", &lines_of(&to_hex(&bytes))));
+    assert_eq!(to_hex(&bytes), to_hex(&stored));
+    assert_eq!(codec::decode(&stored), Ok(samples::journal_records()));
+}
+
 #[test]
 fn instances_are_found_in_bytes_as_in_values() {
     for sample in samples::all() {

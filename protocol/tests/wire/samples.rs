@@ -4,6 +4,7 @@ use powerjob_protocol::wire::codec;
 use powerjob_protocol::wire::message::{TypeId, WireMessage};
 use powerjob_protocol::wire::node::*;
 use powerjob_protocol::wire::server_to_worker::*;
+use powerjob_protocol::wire::task_journal::*;
 use powerjob_protocol::wire::worker_to_server::*;
 use powerjob_protocol::wire::worker_to_worker::*;
 
@@ -64,6 +65,28 @@ pub(crate) fn all() -> Vec<Sample> {
         sample(InventoryAnswer {
             reports: vec![ReportAnswer::Stored],
             stop: vec![stop(StopReason::Superseded)],
+        }),
+        sample(KeepJournals {
+            items: vec![journal_part()],
+        }),
+        sample(JournalsKept {
+            items: vec![
+                KeepVerdict::Kept,
+                KeepVerdict::Stale,
+                KeepVerdict::Again,
+                KeepVerdict::Unwanted,
+            ],
+        }),
+        sample(TakeJournal {
+            instance_id: INSTANCE,
+            attempt: 3,
+            after_attempt: 2,
+            after_number: 70,
+        }),
+        sample(JournalTaken {
+            verdict: TakeVerdict::Again,
+            parts: vec![journal_part()],
+            is_last: true,
         }),
         sample(RunInstances {
             items: vec![run_instance()],
@@ -350,5 +373,39 @@ fn task_overview() -> TaskOverview {
             attempts: 3,
             result: "boom".to_owned(),
         }],
+    }
+}
+
+fn journal_part() -> JournalPart {
+    JournalPart {
+        instance_id: INSTANCE,
+        attempt: 2,
+        number: 71,
+        begins_anew: true,
+        records: codec::encode(&journal_records()).unwrap(),
+    }
+}
+
+/// One record of each kind.
+pub(crate) fn journal_records() -> JournalRecords {
+    JournalRecords {
+        items: vec![
+            JournalRecord::Made {
+                parent: 0,
+                ordinal: 300,
+                name: "chunk".to_owned(),
+                contents: vec![b"[1,2]".to_vec(), Vec::new()],
+            },
+            JournalRecord::Ended {
+                first: 1,
+                count: 2,
+                is_success: true,
+                results: vec!["3".to_owned()],
+            },
+            JournalRecord::Discarded { first: 3, count: 4 },
+            JournalRecord::Parted { parent: 0, kept: 2 },
+            JournalRecord::Decided,
+            JournalRecord::FailedAgain,
+        ],
     }
 }

@@ -8,5 +8,6 @@ pub mod instance_manager;
 pub mod log_collector;
 pub mod scheduler;
 pub(crate) mod status_checker;
+pub(crate) mod task_journals;
 pub(crate) mod timer;
 pub mod worker_registry;

@@ -21,6 +21,7 @@ use crate::actor::instance_manager::{
 use crate::actor::log_collector::{self, LogCollector};
 use crate::actor::scheduler::{Scheduler, SchedulerParts};
 use crate::actor::status_checker::StatusChecker;
+use crate::actor::task_journals::{self, TaskJournals};
 use crate::actor::timer::WakeTimer;
 use crate::actor::worker_registry::{self, ShardNews, WorkerRegistry, WorkerRegistryParts};
 use crate::config::ServerConfig;
@@ -103,6 +104,8 @@ pub(super) fn start(ground: Ground) -> Actors {
         ActorSlot::new(scope, "server/logs", log_collector::CAPACITY);
     let inspector: ActorSlot<Inspector> =
         ActorSlot::new(scope, inspector::PATH, inspector::CAPACITY);
+    let journals: ActorSlot<TaskJournals> =
+        ActorSlot::new(scope, "server/task_journals", task_journals::CAPACITY);
     let cleaner: ActorSlot<Cleaner> = ActorSlot::new(scope, "server/cleaner", cleaner::CAPACITY);
 
     let arbiter = |runtime: &Arc<tokio::runtime::Runtime>| {
@@ -144,6 +147,7 @@ pub(super) fn start(ground: Ground) -> Actors {
             dispatch: dispatcher.port().from(path),
             stop: dispatcher.port().from(path),
             ended: scheduler.port().from(path),
+            forget_journals: journals.port().from(path),
         };
         guardian.start(
             slot,
@@ -195,6 +199,10 @@ pub(super) fn start(ground: Ground) -> Actors {
     let logs = ground.logs.clone();
     guardian.start(&collector, &bulk.handle(), REBUILDABLE, move || {
         LogCollector::new(logs.clone())
+    });
+    let store = ground.store.clone();
+    guardian.start(&journals, &bulk.handle(), REBUILDABLE, move || {
+        TaskJournals::new(store.clone())
     });
     let parts = InspectorParts {
         scope: scope.clone(),
@@ -264,6 +272,8 @@ pub(super) fn start(ground: Ground) -> Actors {
             .map(|slot| slot.port().from("server/rpc"))
             .collect(),
         logs: collector.port().from("server/rpc"),
+        keep_journals: journals.port().from("server/rpc"),
+        read_journals: journals.port().from("server/rpc"),
         ownership: ground.ownership.clone(),
         cluster: ground.cluster.clone(),
         nodes,

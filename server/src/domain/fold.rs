@@ -7,7 +7,8 @@
 //! 3. An event of another attempt than the present one changes nothing.
 //! 4. The attempt never goes back and grows only by a claim.
 //! 5. A job with n retries makes at most n + 1 confirmed attempts; claims that no worker confirmed
-//!    do not count, but at most [`MAX_UNCONFIRMED_CLAIMS`] follow each other.
+//!    do not count, but at most [`MAX_UNCONFIRMED_CLAIMS`] follow each other, and neither do masters
+//!    from which another worker took over, at most [`MOST_MASTERS`].
 
 use powerjob_common::id::{InstanceId, NodeRef};
 use powerjob_common::status::InstanceStatus;
@@ -17,6 +18,9 @@ use super::back_off::{chance_of, retry_wait};
 use super::instance::{InstanceState, TrackerRef, is_out};
 use super::policy::RetryPolicy;
 
+/// An instance that goes on with another master after each loss gets so many attempts at most: it may
+/// be what ends its masters.
+pub const MOST_MASTERS: u32 = 20;
 /// Claims in a row that no worker confirms before the instance fails.
 pub const MAX_UNCONFIRMED_CLAIMS: u32 = 10;
 /// Result of a stopped instance, as the reference has it.
@@ -248,6 +252,25 @@ pub fn fold_lost(
         return Change::after(ended, waiting_again(state, now));
     }
     Change::to(ended)
+}
+
+/// As [`fold_lost`], for an instance with which another worker goes on from where this one was: that
+/// is no new try, so it uses up no retry.
+pub fn fold_master_lost(
+    state: &InstanceState,
+    attempt: u32,
+    cause: &str,
+    retries: u32,
+    now: UnixMillis,
+) -> Folded {
+    let is_confirmed = is_present(state, attempt) && state.unconfirmed_claims == 0;
+    if !is_confirmed || attempt >= MOST_MASTERS {
+        return fold_lost(state, attempt, cause, retries, now);
+    }
+    let mut next = waiting_again(state, now);
+    next.running_times = state.running_times.saturating_sub(1);
+    let ended = finished(state, InstanceStatus::Failed, cause, now);
+    Change::after(ended, next)
 }
 
 /// A worker reports. A success of an attempt that was given up, but not replaced yet, counts.

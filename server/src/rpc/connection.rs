@@ -11,11 +11,14 @@ use powerjob_common::actor::{Port, Refused, Reply};
 use powerjob_common::id::{AppId, InstanceId, NodeRef};
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::node::TapRecords;
+use powerjob_protocol::wire::task_journal::{JournalsKept, KeepJournals, TakeJournal};
 use powerjob_protocol::wire::worker_to_server::{
     InstanceReports, InventoryAnswer, LogAnswer, LogChunks, ReportAnswers, WorkerHeartbeat,
     WorkerInventory,
 };
 use powerjob_session::{CloseCause, ErrorCode, Inbox, Incoming, PeerInfo, Responder, Session};
+
+use tokio::sync::oneshot;
 
 use super::link::NativeLink;
 use super::listener::OpenSessions;
@@ -23,6 +26,7 @@ use super::reports;
 use crate::actor::inspector::Nodes;
 use crate::actor::instance_manager::{AnswerSheet, ApplyReports};
 use crate::actor::log_collector::StoreLogs;
+use crate::actor::task_journals::{self, KeepParts, ReadJournal};
 use crate::actor::worker_registry::{
     Ending, Heartbeat, Inventory, InventoryAnswering, SessionClosed, SessionOpened,
 };
@@ -49,6 +53,8 @@ pub(crate) struct ConnectionParts {
     /// One for each shard of the instance managers, in their order.
     pub(crate) shards: Arc<[Port<ApplyReports>]>,
     pub(crate) logs: Port<StoreLogs>,
+    pub(crate) keep_journals: Port<KeepParts>,
+    pub(crate) read_journals: Port<ReadJournal>,
     pub(crate) ownership: Ownership,
     pub(crate) cluster: Cluster,
     pub(crate) nodes: Nodes,
@@ -117,6 +123,8 @@ impl Inbox for WorkerInbox {
             InstanceReports::TYPE => self.on_reports(message),
             WorkerInventory::TYPE => self.on_inventory(connection, message),
             LogChunks::TYPE => self.on_logs(message),
+            KeepJournals::TYPE => self.on_keep_journals(message),
+            TakeJournal::TYPE => self.on_take_journal(message),
             _ => message.refuse(ErrorCode::UNKNOWN_TYPE, "not a message for a server", 0),
         }
     }
@@ -229,16 +237,44 @@ impl WorkerInbox {
         };
         if let Err(refused) = self.parts.logs.tell(letter) {
             if let Some(responder) = responder {
-                let text = refused.to_string();
-                responder.error(ErrorCode::MAILBOX_FULL, &text, RETRY_AFTER_MS);
+                refuse_for_now(responder, &refused);
             }
             return;
         }
         if let Some(responder) = responder {
-            tokio::spawn(async move {
-                let is_stored = stored.await.unwrap_or(false);
-                reply(responder, &LogAnswer { is_stored });
-            });
+            answer_later(responder, stored, |is_stored| LogAnswer { is_stored });
+        }
+    }
+
+    fn on_keep_journals(&self, message: Incoming) {
+        let Some((KeepJournals { items }, Some(responder))) = message.open::<KeepJournals>() else {
+            return;
+        };
+        let (reply, kept) = Reply::channel();
+        let letter = KeepParts {
+            app_id: self.app_id,
+            parts: items.into_iter().map(task_journals::of_wire).collect(),
+            reply,
+        };
+        match self.parts.keep_journals.tell(letter) {
+            Ok(()) => answer_later(responder, kept, |items| JournalsKept { items }),
+            Err(refused) => refuse_for_now(responder, &refused),
+        }
+    }
+
+    fn on_take_journal(&self, message: Incoming) {
+        let Some((request, Some(responder))) = message.open::<TakeJournal>() else {
+            return;
+        };
+        let (reply, taken) = Reply::channel();
+        let letter = ReadJournal {
+            app_id: self.app_id,
+            request,
+            reply,
+        };
+        match self.parts.read_journals.tell(letter) {
+            Ok(()) => answer_later(responder, taken, |taken| taken),
+            Err(refused) => refuse_for_now(responder, &refused),
         }
     }
 
@@ -305,6 +341,25 @@ fn reply<A: WireMessage>(responder: Responder, answer: &A) {
     if let Err(error) = responder.reply(answer) {
         tracing::debug!(%error, "an answer was not sent");
     }
+}
+
+/// Answers when an actor has; without a word of it the worker hears that it must repeat.
+fn answer_later<T: Send + 'static, A: WireMessage>(
+    responder: Responder,
+    answer: oneshot::Receiver<T>,
+    say: impl FnOnce(T) -> A + Send + 'static,
+) {
+    tokio::spawn(async move {
+        match answer.await {
+            Ok(answer) => reply(responder, &say(answer)),
+            Err(_) => responder.error(ErrorCode::MAILBOX_FULL, "not answered", RETRY_AFTER_MS),
+        }
+    });
+}
+
+fn refuse_for_now(responder: Responder, refused: &Refused) {
+    let text = refused.to_string();
+    responder.error(ErrorCode::MAILBOX_FULL, &text, RETRY_AFTER_MS);
 }
 
 /// The receiving side of a session that was told to go to another server.

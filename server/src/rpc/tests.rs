@@ -85,6 +85,8 @@ impl Server {
             },
             shards: shards.iter().map(|shard| shard.0.clone()).collect(),
             logs: logs_port,
+            keep_journals: Probe::new(&scope, "keep_journals", 1).0,
+            read_journals: Probe::new(&scope, "read_journals", 1).0,
             ownership: ownership.clone(),
             cluster: cluster.clone(),
             nodes: Nodes::default(),

@@ -24,6 +24,7 @@ pub mod servers;
 pub mod session;
 mod sql;
 mod survey;
+pub mod task_journal;
 pub mod worker_order;
 pub mod write;
 pub mod writer;

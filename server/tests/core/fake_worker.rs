@@ -10,8 +10,11 @@ use powerjob_common::secret::Secret;
 use powerjob_common::time::SystemClock;
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::server_to_worker::{
-    KillAnswers, KillInstances, RunAnswer, RunAnswers, RunInstance, RunInstances, RunVerdict,
-    StopAnswers, StopInstance, StopInstances,
+    KillAnswers, KillInstances, NameTeams, RunAnswer, RunAnswers, RunInstance, RunInstances,
+    RunVerdict, StopAnswers, StopInstance, StopInstances,
+};
+use powerjob_protocol::wire::task_journal::{
+    JournalPart, JournalTaken, KeepJournals, KeepVerdict, TakeJournal,
 };
 use powerjob_protocol::wire::worker_to_server::{
     HeldInstance, InstanceReport, InstanceReports, InventoryAnswer, ReportAnswer, WorkerHeartbeat,
@@ -46,6 +49,7 @@ impl Inbox for Desk {
             KillInstances::TYPE => message
                 .open()
                 .map(|(body, way)| Order::Kill(body, way.expect("a question"))),
+            NameTeams::TYPE => return, // told before each run of its kind
             _ => return message.refuse(ErrorCode::UNKNOWN_TYPE, "not for tests", 0),
         };
         if let Some(order) = order {
@@ -245,6 +249,32 @@ impl FakeWorker {
         result: &str,
     ) -> ReportAnswer {
         self.report(vec![report_of(run, status, result)]).await[0]
+    }
+
+    /// Has a part of a journal kept.
+    pub(crate) async fn keep_journal(&self, run: &RunInstance, number: u32) -> KeepVerdict {
+        let part = JournalPart {
+            instance_id: run.instance_id,
+            attempt: run.attempt,
+            number,
+            begins_anew: false,
+            records: vec![number as u8; 3],
+        };
+        let question = KeepJournals { items: vec![part] };
+        let kept = self.session.ask("server", "worker", &question, LIMIT).await;
+        kept.expect("an answer").items[0]
+    }
+
+    /// Asks for what earlier attempts had kept.
+    pub(crate) async fn take_journal(&self, run: &RunInstance) -> JournalTaken {
+        let question = TakeJournal {
+            instance_id: run.instance_id,
+            attempt: run.attempt,
+            after_attempt: 0,
+            after_number: 0,
+        };
+        let taken = self.session.ask("server", "worker", &question, LIMIT).await;
+        taken.expect("an answer")
     }
 
     /// Goes without a word, as after a kill.

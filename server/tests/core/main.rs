@@ -10,4 +10,5 @@ mod operations;
 mod overlap;
 mod runs;
 mod schedules;
+mod take_overs;
 mod worker_choice;

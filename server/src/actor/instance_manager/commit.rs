@@ -175,6 +175,9 @@ impl Shard {
                 ended_at: run.instance.state.recorded_at.unwrap_or(now),
             });
         }
+        if run.leaves_journal() {
+            self.outbox.journals.push(id);
+        }
         self.around.stats.ended(&run.instance);
         self.around.traces.ended(&run.instance, &run.job.name);
         self.forget(id, ChangeError::AlreadyFinished);

@@ -75,7 +75,11 @@ impl Shard {
                 self.carry_out(id, folded, now);
             }
             Event::Lost { attempt, cause } => {
-                let folded = fold::fold_lost(state, attempt, &cause, run.job.instance_retries, now);
+                let fold = match run.has_journal() {
+                    true => fold::fold_master_lost,
+                    false => fold::fold_lost,
+                };
+                let folded = fold(state, attempt, &cause, run.job.instance_retries, now);
                 let stop = self.stop_at_tracker(run, StopReason::Superseded);
                 self.carry_out(id, folded, now);
                 self.stop_then(id, stop);

@@ -52,6 +52,7 @@ use self::run::Event;
 use self::shard::Shard;
 pub(crate) use self::shard::Surroundings;
 use crate::actor::dispatcher::{DispatchRuns, StopRuns};
+use crate::actor::task_journals::ForgetJournals;
 use crate::actor::timer::{Deadline, WakeTimer};
 use crate::live::RunningCounts;
 use crate::store::Store;
@@ -72,6 +73,7 @@ pub(crate) struct InstanceManagerParts {
     pub(crate) dispatch: Port<DispatchRuns>,
     pub(crate) stop: Port<StopRuns>,
     pub(crate) ended: Port<RunEnded>,
+    pub(crate) forget_journals: Port<ForgetJournals>,
 }
 
 /// See the head of the file.
@@ -204,6 +206,12 @@ impl InstanceManager {
         for ended in outbox.ended {
             if let Err(refused) = self.parts.ended.tell(ended) {
                 tracing::error!(%refused, "the scheduler did not hear of the end of a run");
+            }
+        }
+        if !outbox.journals.is_empty() {
+            let ids = outbox.journals;
+            if let Err(refused) = self.parts.forget_journals.tell(ForgetJournals { ids }) {
+                tracing::warn!(%refused, "journals stay until their instances are cleaned");
             }
         }
         for id in outbox.reloads {

@@ -61,6 +61,8 @@ pub(crate) struct Outbox {
     pub(crate) teams: Vec<TeamNotice>,
     pub(crate) stops: Vec<Stop>,
     pub(crate) ended: Vec<RunEnded>,
+    /// Ended instances whose journals nobody needs any more.
+    pub(crate) journals: Vec<InstanceId>,
     /// Open instances that the store knows better.
     pub(crate) reloads: Vec<InstanceId>,
     /// Events about instances that are not open here.

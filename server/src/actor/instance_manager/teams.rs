@@ -1,13 +1,18 @@
 //! Which workers take part in the instances that are spread over several: their masters are told
 //! when an instance is sent, and whenever the workers change.
 
+use std::time::Duration;
+
 use powerjob_common::id::InstanceId;
-use powerjob_common::status::ExecuteType;
+use powerjob_common::status::{ExecuteType, InstanceStatus};
 use powerjob_protocol::wire::server_to_worker::{InstanceTeam, TeamWorker};
 
 use super::run::Run;
 use super::shard::Shard;
 use crate::actor::dispatcher::TeamNotice;
+
+/// An instance that lived shorter has no journal.
+const SHORT_LIFE: Duration = Duration::from_millis(50);
 
 /// The last list of workers that a master was sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +25,26 @@ impl Run {
     /// Whether its tasks may run on several workers.
     pub(super) fn is_spread(&self) -> bool {
         self.job.execute_type != ExecuteType::Standalone
+    }
+
+    /// Whether its worker streams a journal, from which another one can go on.
+    pub(super) fn has_journal(&self) -> bool {
+        let is_map = matches!(
+            self.job.execute_type,
+            ExecuteType::Map | ExecuteType::MapReduce
+        );
+        let tracker = self.instance.state.tracker.as_ref();
+        is_map && tracker.is_some_and(|tracker| tracker.node.has_lives())
+    }
+
+    /// Whether a journal may be left of it that nobody needs, now that it has ended: masters begin to
+    /// stream after 100 ms.
+    pub(super) fn leaves_journal(&self) -> bool {
+        let state = &self.instance.state;
+        let times = state.dispatched_at.zip(state.recorded_at);
+        let is_short = times.is_some_and(|(from, to)| to.since(from) < SHORT_LIFE);
+        let is_needed = state.status == InstanceStatus::Failed;
+        self.has_journal() && !is_needed && (state.attempt > 1 || !is_short)
     }
 }
 

@@ -204,6 +204,31 @@ fn a_lost_worker_uses_up_a_retry_only_if_it_had_confirmed() {
 }
 
 #[test]
+fn a_lost_master_uses_up_no_retry_but_not_for_ever() {
+    let (mut state, mut masters) = (waiting(NOW), 0);
+    while !state.status.is_finished() {
+        masters += 1;
+        state = claim(&state, tracker("w1"), NOW);
+        if let Folded::Noted(confirmed) = fold_confirmation(&state, masters) {
+            state = confirmed;
+        }
+        let folded = fold_master_lost(&state, masters, "worker lost: w1", 0, NOW);
+        let Folded::Changed(change) = folded else {
+            panic!("{folded:?}");
+        };
+        let is_kept = change.ended.is_some();
+        assert_eq!(is_kept, masters < MOST_MASTERS, "the lost one is history");
+        state = change.next;
+        assert!(state.running_times <= 1);
+    }
+    assert_eq!((masters, state.status), (20, InstanceStatus::Failed));
+    let stale = fold_master_lost(&state, 20, "x", 9, NOW);
+    assert_eq!(stale, Folded::Stale);
+    let unconfirmed = changed(fold_master_lost(&claimed(), 1, "x", 0, NOW)).next;
+    assert_eq!(unconfirmed.unconfirmed_claims, 1, "it never was a master");
+}
+
+#[test]
 fn ten_unconfirmed_claims_in_a_row_are_the_end() {
     let mut state = waiting(NOW);
     let mut claims = 0;
@@ -242,6 +267,7 @@ enum Step {
     Refuse(u32),
     Unreceived(u32),
     Lost(u32),
+    MasterLost(u32),
     Report(u32, ReportedStatus),
     Stop,
     Cancel,
@@ -255,6 +281,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => attempt.clone().prop_map(Step::Refuse),
         1 => attempt.clone().prop_map(Step::Unreceived),
         1 => attempt.clone().prop_map(Step::Lost),
+        1 => attempt.clone().prop_map(Step::MasterLost),
         3 => (attempt, prop_oneof![
             Just(ReportedStatus::Running),
             Just(ReportedStatus::Failed),
@@ -276,6 +303,7 @@ fn apply(state: &InstanceState, step: &Step, retries: u32) -> Option<InstanceSta
         Step::Refuse(attempt) => fold_refusal(state, *attempt, NOW),
         Step::Unreceived(attempt) => fold_unreceived(state, *attempt, "x", NOW),
         Step::Lost(attempt) => fold_lost(state, *attempt, "x", retries, NOW),
+        Step::MasterLost(attempt) => fold_master_lost(state, *attempt, "x", retries, NOW),
         Step::Report(attempt, status) => {
             fold_report(state, &report(*attempt, *status), budget_of(retries), NOW)
         }

@@ -19,6 +19,7 @@ mod race;
 mod restart;
 mod retention;
 mod survey;
+mod task_journal;
 mod worker_order;
 mod writer;
 
@@ -263,6 +264,14 @@ macro_rules! contract {
         replaced_definitions_are_found_and_those_in_use_are_known
         a_deleted_job_goes_when_nothing_of_it_is_left
         sessions_that_ended_are_deleted
+    }
+    task_journal {
+        parts_are_kept_once_and_in_their_order
+        only_the_present_attempt_writes_and_reads
+        a_journal_that_grows_too_long_is_given_up
+        long_journals_are_read_piece_by_piece
+        journals_go_when_their_instance_has_ended
+        journals_are_fenced
     }
     worker_order {
         the_last_order_counts_and_its_revision_grows

@@ -7,6 +7,7 @@ mod own;
 pub(super) mod reference;
 mod sqlite_rows;
 mod table;
+mod task_journal;
 mod worker_choice;
 
 use sea_orm::{
@@ -256,6 +257,7 @@ impl MigratorTraitSelf for Schema {
             self.step("20261121_sqlite_rows", Change::SqliteRows),
             self.step("20261121_chosen_worker", Change::ChosenWorker),
             self.step("20261121_http_workers", Change::HttpWorkers),
+            self.step("20261122_task_journal", Change::TaskJournal),
         ]
     }
 
@@ -276,6 +278,7 @@ enum Change {
     SqliteRows,
     ChosenWorker,
     HttpWorkers,
+    TaskJournal,
 }
 
 struct Step {
@@ -304,6 +307,7 @@ impl MigrationTrait for Step {
             Change::SqliteRows => sqlite_rows::key_by_instance(manager, &self.names).await,
             Change::ChosenWorker => worker_choice::add_chosen_worker(manager, &self.names).await,
             Change::HttpWorkers => http_workers::create(manager, &self.names).await,
+            Change::TaskJournal => task_journal::create(manager, &self.names).await,
         }
     }
 }

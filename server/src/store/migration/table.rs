@@ -16,6 +16,8 @@ pub(super) enum Kind {
     Int,
     Double,
     Flag,
+    /// Bytes of any length.
+    Bytes,
     /// datetime; on SQLite a text `yyyy-MM-dd HH:mm:ss.SSS`
     Date,
 }
@@ -92,6 +94,8 @@ impl Column {
             Kind::Double => column.double(),
             Kind::Flag if is_mysql => column.custom("bit(1)"),
             Kind::Flag => column.boolean(),
+            Kind::Bytes if is_mysql => column.custom("longblob"),
+            Kind::Bytes => column.binary(),
             Kind::Date if names.has_fractions => column.custom("datetime(6)"),
             Kind::Date => column.date_time(),
         };
