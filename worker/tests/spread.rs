@@ -3,13 +3,15 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use powerjob_protocol::wire::codec;
 use powerjob_protocol::wire::server_to_worker::{
     GetTasks, InstanceTeam, NameTeams, RunInstance, RunVerdict, TeamWorker,
 };
+use powerjob_protocol::wire::task_journal::{JournalPart, JournalRecord, JournalRecords};
 use powerjob_session::Session;
 use powerjob_worker::{
     BoxError, BroadcastProcessor, MapReduceProcessor, Output, ProcessResult, Processor,
@@ -52,6 +54,8 @@ struct Ledger {
     most_running: AtomicU32,
     changed: Notify,
     go: watch::Sender<bool>,
+    /// Whether no further task stops.
+    is_open: AtomicBool,
 }
 
 impl Ledger {
@@ -155,6 +159,8 @@ struct Sum {
     levels: u32,
     #[serde(default)]
     fails_first: bool,
+    /// Tasks from this place on wait until they are canceled.
+    stops_at: Option<u64>,
 }
 
 /// Sums numbers: the first task makes chunks, with two levels a task for each number.
@@ -172,6 +178,10 @@ impl Processor for Summing {
         self.0.enter(ctx);
         tokio::task::yield_now().await;
         let chunk: Chunk = ctx.sub_task()?;
+        let is_stopped = wanted.stops_at.is_some_and(|at| chunk.numbers[0] >= at * 2);
+        if is_stopped && !self.0.is_open.load(Ordering::SeqCst) {
+            ctx.cancelled().await;
+        }
         self.0.leave();
         if wanted.fails_first && ctx.task_retry() == 0 {
             return Err("once".into());
@@ -514,6 +524,49 @@ async fn workers_come_and_go_while_a_map_runs() {
         (5, "total:13,succeed:13,failed:0")
     );
     end(members).await;
+}
+
+/// The second worker goes on when the first, the master, is gone: what had ended does not run again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_worker_goes_on_from_the_journal_of_a_master() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let members = team(&mut server, &["w1", "w2"], &ledger).await;
+    let item = spread(1, MAP_REDUCE, "sum", r#"{"count": 40, "stops_at": 20}"#);
+    give(&members.iter().collect::<Vec<_>>(), item.clone()).await;
+    // Tasks from the twentieth on wait, two at once on each worker that has some.
+    server.until_journal(|parts| ends(parts) >= 20).await;
+
+    ledger.is_open.store(true, Ordering::SeqCst);
+    let next = RunInstance { attempt: 2, ..item };
+    let mut teams = name_team(1, &[&members[1]]);
+    teams.items[0].attempt = 2;
+    let second = &members[1].session;
+    second.tell("worker", "server", &teams).expect("told");
+    assert_eq!(run(second, vec![next]).await, [RunVerdict::Accepted]);
+    let ended = server.report_of_attempt(1, 2).await;
+    assert_eq!(
+        (ended.status, ended.result),
+        (5, (0..80_u64).sum::<u64>().to_string())
+    );
+    let all = ledger.starts(" chunk ");
+    let again = all.len() - 40;
+    assert!(again <= 4, "those that ran, and no other: {again}");
+    end(members).await;
+}
+
+/// How many ends a journal has besides that of the first task.
+fn ends(parts: &[JournalPart]) -> u32 {
+    let records = parts.iter().flat_map(|part| {
+        let records: JournalRecords = codec::decode(&part.records).expect("readable");
+        records.items
+    });
+    let ends = records.map(|record| match record {
+        JournalRecord::Ended { first, count, .. } if first > 0 => count,
+        JournalRecord::Ended { count, .. } => count - 1,
+        _ => 0,
+    });
+    ends.sum()
 }
 
 /// Spec 04 case W-41, in small: many more tasks than one message or one window holds.

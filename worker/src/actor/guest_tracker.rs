@@ -273,7 +273,11 @@ impl GuestTracker {
             held: Vec::new(),
         };
         let closed = self.closed.get(&key.instance_id);
-        if closed.is_some_and(|attempt| *attempt >= key.attempt) {
+        // A master that does not know yet that another one has taken over.
+        let later = RunKey::of_attempt(key.instance_id, key.attempt.saturating_add(1));
+        let last = RunKey::of_attempt(key.instance_id, u32::MAX);
+        let is_late = later <= last && self.works.range(later..=last).next().is_some();
+        if is_late || closed.is_some_and(|attempt| *attempt >= key.attempt) {
             return refused(OpenVerdict::Closed);
         }
         if let Some(earlier) = key.attempt.checked_sub(1) {

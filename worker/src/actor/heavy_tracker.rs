@@ -4,8 +4,11 @@
 //! * **Hears** from the task tracker (instances, cancellations), from servers (`NameTeams`,
 //!   `GetTasks`), from executors here and elsewhere (results, new tasks), from connections.
 //! * **Tells** executors what to do, and the task tracker when an instance starts and ends.
-//! * **Survives** a restart: nothing; the server gives the instance to another worker.
+//! * **Survives** a restart: nothing; the server gives the instance to another worker, which goes on
+//!   from what this one has had kept (`journals`).
 //! * **Dies**: the worker ends with an error.
+
+mod journals;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -21,15 +24,20 @@ use powerjob_protocol::wire::worker_to_worker::{
     CloseWork, MapTasks, MapVerdict, OpenWork, ResultsTaken, StartTasks, TaskStart, TasksStarted,
 };
 
+use self::journals::{Accepted, Loading};
 use super::heavy_letters::{
     CancelMasters, CloseAnswered, CloseRequested, MapRequested, OpenRequested, PeerChange,
     PeerChanged, ResultsArrived, StartMasters, StartRequested, TasksAdrift, TasksAsked, TeamsNamed,
     WorkAnswered,
 };
+use super::journal_letters::{AskJournal, JournalArrived, JournalsAnswered, SendJournals};
 use super::letters::{Answer, CancelAllRuns, TaskEvents};
 use crate::domain::RunKey;
 use crate::domain::ending::{CancelReason, Ending};
-use crate::domain::heavy::master::{LOCAL, MapAnswer, Master, Order, Setting};
+use crate::domain::heavy::feed::Feed;
+use crate::domain::heavy::mapping::MapAnswer;
+use crate::domain::heavy::master::{LOCAL, Master, Order, Setting};
+use crate::domain::heavy::replay::Replay;
 use crate::domain::heavy::sub_tasks::Holder;
 use crate::domain::request;
 use crate::domain::task_table::RunEnd;
@@ -55,6 +63,10 @@ pub(crate) struct HeavyTrackerParts {
     pub(crate) me: Port<WorkAnswered>,
     pub(crate) adrift: Port<TasksAdrift>,
     pub(crate) closed: Port<CloseAnswered>,
+    pub(crate) kept: Port<JournalsAnswered>,
+    pub(crate) taken: Port<JournalArrived>,
+    pub(crate) keep: Port<SendJournals>,
+    pub(crate) take: Port<AskJournal>,
     pub(crate) task_tracker: Port<TaskEvents>,
     pub(crate) open_here: Port<OpenRequested>,
     pub(crate) start_here: Port<StartRequested>,
@@ -71,6 +83,9 @@ pub(crate) struct HeavyTrackerParts {
 #[derive(Debug)]
 struct Mastered {
     master: Master,
+    feed: Feed,
+    /// How it has ended, and how long that waits for its journal.
+    ending: Option<(Ending, Duration)>,
     request: Arc<RunInstance>,
     started_at_ms: i64,
     /// When its time limit passes.
@@ -95,6 +110,7 @@ struct Farewell {
 pub(crate) struct HeavyTracker {
     parts: HeavyTrackerParts,
     masters: BTreeMap<RunKey, Mastered>,
+    loading: BTreeMap<RunKey, Loading>,
     early_teams: VecDeque<(RunKey, Vec<TeamWorker>)>,
     farewells: Vec<Farewell>,
 }
@@ -104,6 +120,7 @@ impl HeavyTracker {
         Self {
             parts,
             masters: BTreeMap::new(),
+            loading: BTreeMap::new(),
             early_teams: VecDeque::new(),
             farewells: Vec::new(),
         }
@@ -136,6 +153,9 @@ impl Handler<Mail<CancelMasters>> for HeavyTracker {
     fn handle(&mut self, mail: Mail<CancelMasters>, _ctx: &mut Self::Context) {
         let (CancelMasters { runs }, _ticket) = mail.open();
         for (key, reason) in runs {
+            if let Some(loading) = self.loading.remove(&key) {
+                self.end_loading(key, loading, reason);
+            }
             self.with(key, |mastered, _now| mastered.master.cancel(reason));
         }
     }
@@ -146,6 +166,9 @@ impl Handler<Mail<CancelAllRuns>> for HeavyTracker {
 
     fn handle(&mut self, mail: Mail<CancelAllRuns>, _ctx: &mut Self::Context) {
         let (CancelAllRuns { reason }, _ticket) = mail.open();
+        for (key, loading) in std::mem::take(&mut self.loading) {
+            self.end_loading(key, loading, reason);
+        }
         self.with_all(|mastered, _now| mastered.master.cancel(reason));
     }
 }
@@ -160,6 +183,7 @@ impl Handler<Mail<TeamsNamed>> for HeavyTracker {
             if self.masters.contains_key(&key) {
                 self.with(key, |mastered, _now| mastered.master.team(item.workers));
             } else {
+                self.early_teams.retain(|(early, _)| *early != key);
                 if self.early_teams.len() == EARLY_TEAMS {
                     self.early_teams.pop_front();
                 }
@@ -323,20 +347,38 @@ impl Mastered {
 impl HeavyTracker {
     fn start(&mut self, request: Arc<RunInstance>) {
         let key = RunKey::of_attempt(request.instance_id, request.attempt);
-        let setting = Setting {
-            kind: request::execute_type(&request).unwrap_or(ExecuteType::Standalone),
-            task_retries: request.task_retry_num,
+        let setting = setting_of(&request);
+        let started_at_ms = self.parts.clock.now().0;
+        let limit = Duration::from_millis(request.time_limit_ms);
+        let deadline = (!limit.is_zero()).then(|| self.parts.clock.monotonic() + limit);
+        let at_ms = started_at_ms;
+        self.tell_task_tracker(RunEvent::Started { key, at_ms });
+        let accepted = Accepted {
+            request,
+            started_at_ms,
+            deadline,
         };
-        let local = TeamWorker {
+        let master = Master::new(setting, self.local());
+        if master.has_journal() && key.attempt > 1 {
+            let replay = Replay::new(setting, self.local());
+            self.take_over(key, Loading::new(accepted, replay));
+        } else {
+            self.lead(key, accepted, master, false);
+        }
+    }
+
+    /// This worker as an executor of its own instances.
+    fn local(&self) -> TeamWorker {
+        TeamWorker {
             node_id: self.parts.node.node_id.clone(),
             incarnation: self.parts.node.incarnation,
             name: self.parts.name.clone(),
             address: String::new(),
-        };
-        let started_at_ms = self.parts.clock.now().0;
-        let limit = Duration::from_millis(request.time_limit_ms);
-        let deadline = (!limit.is_zero()).then(|| self.parts.clock.monotonic() + limit);
-        let mut master = Master::new(setting, local);
+        }
+    }
+
+    /// Begins to lead an instance.
+    fn lead(&mut self, key: RunKey, accepted: Accepted, mut master: Master, begins_anew: bool) {
         if let Some(place) = self.early_teams.iter().position(|(early, _)| *early == key)
             && let Some((_, workers)) = self.early_teams.remove(place)
         {
@@ -344,15 +386,15 @@ impl HeavyTracker {
         }
         let mastered = Mastered {
             master,
-            request,
-            started_at_ms,
-            deadline,
+            feed: Feed::new(key, begins_anew, self.parts.clock.monotonic()),
+            ending: None,
+            request: accepted.request,
+            started_at_ms: accepted.started_at_ms,
+            deadline: accepted.deadline,
             asked: HashSet::new(),
             waiting: VecDeque::new(),
         };
         self.masters.insert(key, mastered);
-        let at_ms = started_at_ms;
-        self.tell_task_tracker(RunEvent::Started { key, at_ms });
         self.with(key, |_mastered, _now| {});
     }
 
@@ -536,6 +578,12 @@ impl HeavyTracker {
     }
 
     fn finish(&mut self, key: RunKey, ending: Ending) {
+        if !self.waits_for_journal(key, &ending) {
+            self.report_end(key, ending);
+        }
+    }
+
+    fn report_end(&mut self, key: RunKey, ending: Ending) {
         let Some(mastered) = self.masters.remove(&key) else {
             return;
         };
@@ -563,6 +611,14 @@ impl HeavyTracker {
             mastered.master.tick(now);
         });
         self.say_farewells();
+        self.tick_journals();
+    }
+}
+
+fn setting_of(request: &RunInstance) -> Setting {
+    Setting {
+        kind: request::execute_type(request).unwrap_or(ExecuteType::Standalone),
+        task_retries: request.task_retry_num,
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod guest_tracker;
 pub(crate) mod health_reporter;
 pub(crate) mod heavy_letters;
 pub(crate) mod heavy_tracker;
+pub(crate) mod journal_letters;
 pub(crate) mod letters;
 pub(crate) mod log_shipper;
 pub(crate) mod processor_tracker;

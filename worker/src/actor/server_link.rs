@@ -16,6 +16,9 @@ use actix::prelude::*;
 use powerjob_common::actor::{ActorScope, Letter, Mail, Port};
 use powerjob_common::system_metrics::SystemMetrics;
 use powerjob_common::time::Clock;
+use powerjob_protocol::wire::task_journal::{
+    JournalTaken, JournalsKept, KeepJournals, KeepVerdict, TakeVerdict,
+};
 use powerjob_protocol::wire::worker_to_server::{
     InstanceReports, LogChunks, WorkerHeartbeat, WorkerInventory,
 };
@@ -24,6 +27,7 @@ use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 
 use super::heavy_letters::{TasksAsked, TeamsNamed};
+use super::journal_letters::{AskJournal, SendJournals};
 use super::letters::{
     CloseSession, Drain, InventoryAnswered, LogsAnswered, MetricsSampled, ReportsAnswered,
     RunRequests, SendLogs, SendReports, SessionLost, StopRequests, TakeInventory,
@@ -33,6 +37,7 @@ use crate::domain::RunKey;
 use crate::rpc::dialing::Dialing;
 use crate::rpc::inbox::LinkInbox;
 use crate::rpc::node::NodeDesk;
+use crate::rpc::peers::MASTER;
 
 /// Path of this actor as servers see it, and that of their counterpart.
 const ME: &str = "worker/server_link";
@@ -42,6 +47,7 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
 const REPORT_LIMIT: Duration = Duration::from_secs(30);
 const INVENTORY_LIMIT: Duration = Duration::from_secs(60);
 const LOG_LIMIT: Duration = Duration::from_secs(30);
+const JOURNAL_LIMIT: Duration = Duration::from_secs(10);
 /// Waits for actors of this worker.
 const LOCAL_LIMIT: Duration = Duration::from_secs(10);
 /// Pause before an inventory that the server could not take is offered again.
@@ -198,6 +204,61 @@ impl Handler<Mail<SendLogs>> for ServerLink {
                 tell(result.is_ok_and(|answer| answer.is_stored));
             },
         );
+    }
+}
+
+impl Handler<Mail<SendJournals>> for ServerLink {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<SendJournals>, _ctx: &mut Self::Context) {
+        let (SendJournals { items, answer }, ticket) = mail.open();
+        let Some(session) = &self.session else {
+            return answer.send(None);
+        };
+        let count = items.len();
+        let message = KeepJournals { items };
+        session.ask_then(SERVER, MASTER, &message, JOURNAL_LIMIT, move |result| {
+            drop(ticket);
+            answer.send(match result {
+                Ok(kept) => Some(kept),
+                Err(SessionError::Peer { code, .. }) if code == ErrorCode::UNKNOWN_TYPE => {
+                    let items = vec![KeepVerdict::Unwanted; count];
+                    Some(JournalsKept { items })
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "parts of journals were not answered");
+                    None
+                }
+            });
+        });
+    }
+}
+
+impl Handler<Mail<AskJournal>> for ServerLink {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<AskJournal>, _ctx: &mut Self::Context) {
+        let (AskJournal { request, answer }, ticket) = mail.open();
+        let Some(session) = &self.session else {
+            return answer.send(None);
+        };
+        session.ask_then(SERVER, MASTER, &request, JOURNAL_LIMIT, move |result| {
+            drop(ticket);
+            answer.send(match result {
+                Ok(taken) => Some(taken),
+                Err(SessionError::Peer { code, .. }) if code == ErrorCode::UNKNOWN_TYPE => {
+                    Some(JournalTaken {
+                        verdict: TakeVerdict::Parts,
+                        parts: Vec::new(),
+                        is_last: true,
+                    })
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a question for a journal was not answered");
+                    None
+                }
+            });
+        });
     }
 }
 

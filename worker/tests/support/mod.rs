@@ -16,6 +16,9 @@ use powerjob_protocol::wire::node::TapRecords;
 use powerjob_protocol::wire::server_to_worker::{
     RunInstance, RunInstances, RunVerdict, StopInstance, StopInstances, StopReason,
 };
+use powerjob_protocol::wire::task_journal::{
+    JournalPart, JournalTaken, JournalsKept, KeepJournals, KeepVerdict, TakeJournal, TakeVerdict,
+};
 use powerjob_protocol::wire::worker_to_server::{
     InstanceReport, InstanceReports, InventoryAnswer, LogAnswer, LogChunk, LogChunks, ReportAnswer,
     ReportAnswers, WorkerHeartbeat, WorkerInventory,
@@ -41,6 +44,7 @@ pub(crate) enum Seen {
     Reports(Vec<InstanceReport>),
     Logs(Vec<LogChunk>),
     Tap(TapRecords),
+    Journal,
 }
 
 /// The server of a test.
@@ -61,6 +65,7 @@ struct Desk {
     stores_logs: AtomicBool,
     report_answer: Mutex<ReportAnswer>,
     held: Mutex<Vec<powerjob_session::Responder>>,
+    journal: Mutex<Vec<JournalPart>>,
 }
 
 struct Door(Arc<Desk>);
@@ -137,6 +142,29 @@ impl Inbox for Desktop {
                     .reply(&LogAnswer { is_stored })
                     .ok();
             }
+            KeepJournals::TYPE => {
+                let (KeepJournals { items }, responder) = message.open().expect("parts");
+                let verdicts = vec![KeepVerdict::Kept; items.len()];
+                self.0.journal.lock().expect("unpoisoned").extend(items);
+                let kept = JournalsKept { items: verdicts };
+                responder.expect("a question").reply(&kept).ok();
+                self.see(Seen::Journal);
+            }
+            TakeJournal::TYPE => {
+                let (request, responder) = message.open::<TakeJournal>().expect("a question");
+                let journal = self.0.journal.lock().expect("unpoisoned");
+                let is_next = |part: &&JournalPart| {
+                    let after = (request.after_attempt, request.after_number);
+                    part.instance_id == request.instance_id && (part.attempt, part.number) > after
+                };
+                let mut rest = journal.iter().filter(is_next).cloned();
+                let taken = JournalTaken {
+                    verdict: TakeVerdict::Parts,
+                    parts: rest.next().into_iter().collect(),
+                    is_last: rest.next().is_none(),
+                };
+                responder.expect("a question").reply(&taken).ok();
+            }
             WorkerHeartbeat::TYPE => {
                 self.see(Seen::Heartbeat(message.decode().expect("a heartbeat")));
             }
@@ -165,6 +193,7 @@ impl FakeServer {
             stores_logs: AtomicBool::new(true),
             report_answer: Mutex::new(ReportAnswer::Stored),
             held: Mutex::default(),
+            journal: Mutex::default(),
         });
         let node = NodeRef {
             node_id: "server-1".into(),
@@ -183,6 +212,13 @@ impl FakeServer {
             backlog: Vec::new(),
             lines: HashMap::new(),
         }
+    }
+
+    /// Waits until the parts of journals that were kept are enough.
+    pub(crate) async fn until_journal(&mut self, is_enough: impl Fn(&[JournalPart]) -> bool) {
+        let desk = self.desk.clone();
+        let kept = || is_enough(&desk.journal.lock().expect("unpoisoned"));
+        self.until(|_server| kept().then_some(())).await;
     }
 
     pub(crate) fn answer_reports(&self, answers: bool) {
@@ -262,13 +298,31 @@ impl FakeServer {
         self.report_of(instance_id, |status| status != 3).await
     }
 
+    /// The end of an attempt of an instance.
+    pub(crate) async fn report_of_attempt(
+        &mut self,
+        instance_id: i64,
+        attempt: u32,
+    ) -> InstanceReport {
+        let is_it = |report: &InstanceReport| {
+            let is_end = report.status != 3;
+            (report.instance_id, report.attempt, is_end) == (instance_id, attempt, true)
+        };
+        self.report_that(is_it).await
+    }
+
     pub(crate) async fn report_of(
         &mut self,
         instance_id: i64,
         wanted: impl Fn(u8) -> bool,
     ) -> InstanceReport {
+        self.report_that(|report| report.instance_id == instance_id && wanted(report.status))
+            .await
+    }
+
+    async fn report_that(&mut self, wanted: impl Fn(&InstanceReport) -> bool) -> InstanceReport {
         let is_wanted = |seen: &Seen| match seen {
-            Seen::Reports(one) => one[0].instance_id == instance_id && wanted(one[0].status),
+            Seen::Reports(one) => wanted(&one[0]),
             _ => false,
         };
         match self.next(is_wanted).await {

@@ -9,7 +9,6 @@
 //! 3. The last task begins when all others have ended (W-42).
 //! 4. First, last and broadcast tasks stay with their executor (W-23); work of a lost executor is
 //!    carried out by others, in a broadcast it has failed (W-32).
-//! 5. A list of new tasks that comes twice is stored once (W-40).
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -17,11 +16,13 @@ use std::time::Duration;
 use powerjob_common::status::{ExecuteType, InstanceStatus};
 use powerjob_protocol::wire::server_to_worker::{TaskLine, TeamWorker};
 use powerjob_protocol::wire::worker_to_worker::{
-    CloseReason, MapTasks, MapVerdict, OpenVerdict, TaskEnd, TaskRef, TaskResult, TaskResults,
-    TaskStage, TaskStart, WorkOpened,
+    CloseReason, OpenVerdict, TaskEnd, TaskRef, TaskResult, TaskResults, TaskStage, TaskStart,
+    WorkOpened,
 };
 
 use super::executor::{Executor, Readiness};
+use super::journal::Journal;
+use super::mapping::Mapper;
 use super::results::{ResultList, TaskResult as ListedResult};
 use super::sub_tasks::{Holder, NewTask, SubTasks};
 use super::{BROADCAST_TASK, LAST_TASK, ROOT_TASK};
@@ -33,10 +34,6 @@ pub(crate) const AWAY_GRACE: Duration = Duration::from_millis(1_500);
 const LOST_PAUSE: Duration = Duration::from_secs(3);
 /// How long a broadcast waits for the server to name the workers.
 const TEAM_LIMIT: Duration = Duration::from_secs(10);
-/// Tasks that an instance may have.
-const MOST_TASKS: usize = 20_000_000;
-/// Lists of new tasks of the first task wait while so many tasks wait.
-const MANY_WAITING: u32 = 100_000;
 /// The last task of an instance, as people know it (spec 04 section 8.3).
 const LAST_ORDINAL: u32 = 9_999;
 /// Ended tasks that are kept for people, of each kind.
@@ -61,14 +58,6 @@ pub(crate) enum Order {
     Finish(Ending),
 }
 
-/// The answer to a list of new tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MapAnswer {
-    Now(MapVerdict),
-    /// There is no room: ask again when tasks have left.
-    Later,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// The first task, and for maps all others.
@@ -82,14 +71,6 @@ enum Stage {
     /// `reduce` or `postProcess`.
     Last,
     Decided,
-}
-
-/// What a task has mapped so far.
-#[derive(Debug, Default)]
-struct Mapper {
-    attempt: u32,
-    next_batch: u32,
-    next_ordinal: u32,
 }
 
 /// How an instance is set.
@@ -107,7 +88,8 @@ pub(crate) struct Master {
     pub(super) tasks: SubTasks,
     pub(super) executors: Vec<Executor>,
     pub(super) names: Vec<String>,
-    mappers: HashMap<u32, Mapper>,
+    pub(super) mappers: HashMap<u32, Mapper>,
+    pub(super) journal: Journal,
     stage: Stage,
     has_team: bool,
     results: ResultList,
@@ -128,6 +110,7 @@ impl Master {
             executors: vec![Executor::new(local)],
             names: names.map(str::to_owned).to_vec(),
             mappers: HashMap::new(),
+            journal: Journal::new(setting.kind),
             stage: Stage::First,
             has_team: false,
             results: ResultList::default(),
@@ -135,6 +118,9 @@ impl Master {
             ended_lines: VecDeque::new(),
             orders: Vec::new(),
         };
+        if master.journal.is_wanted {
+            master.told_up_to(1);
+        }
         let stage = match setting.kind {
             ExecuteType::Broadcast => TaskStage::Prepare,
             ExecuteType::Standalone | ExecuteType::Map | ExecuteType::MapReduce => TaskStage::Root,
@@ -147,6 +133,16 @@ impl Master {
     /// What is to be done since this was asked last.
     pub(crate) fn take_orders(&mut self) -> Vec<Order> {
         std::mem::take(&mut self.orders)
+    }
+
+    /// How the instance runs.
+    pub(crate) fn kind(&self) -> ExecuteType {
+        self.setting.kind
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.stage == Stage::Decided
     }
 
     /// The results so far, for the code of the last task.
@@ -164,11 +160,6 @@ impl Master {
         let is_it = |executor: &Executor| executor.is(node_id, incarnation);
         let place = self.executors.iter().position(is_it)?;
         Holder::try_from(place).ok()
-    }
-
-    /// Whether lists of new tasks can be taken again.
-    pub(crate) fn has_room(&self) -> bool {
-        self.tasks.waiting_for_anybody() < MANY_WAITING / 2
     }
 
     /// The server names the workers that may take part.
@@ -294,54 +285,6 @@ impl Master {
         self.advance();
     }
 
-    /// A running task has made new ones.
-    pub(crate) fn map(&mut self, request: MapTasks) -> MapAnswer {
-        use MapAnswer::{Later, Now};
-        if self.stage == Stage::Decided || !self.tasks.is_present(request.parent) {
-            return Now(MapVerdict::Stale);
-        }
-        let is_map = matches!(self.setting.kind, ExecuteType::Map | ExecuteType::MapReduce);
-        let parent = request.parent.task;
-        if !is_map || self.tasks.stage(parent) == TaskStage::Finish {
-            return Now(MapVerdict::NotAllowed);
-        }
-        let mapper = self.mappers.entry(parent).or_default();
-        if mapper.attempt != request.parent.attempt {
-            mapper.attempt = request.parent.attempt;
-            mapper.next_batch = 0;
-        }
-        if request.batch < mapper.next_batch {
-            return Now(MapVerdict::Stored);
-        }
-        if request.batch > mapper.next_batch {
-            return Now(MapVerdict::Gap);
-        }
-        // Only the first task may be held up: the others must end for the waiting ones to go.
-        let is_first = self.tasks.stage(parent) == TaskStage::Root;
-        if is_first && self.tasks.waiting_for_anybody() >= MANY_WAITING {
-            return Later;
-        }
-        if self.tasks.len() + request.contents.len() > MOST_TASKS {
-            return Now(MapVerdict::Full);
-        }
-        mapper.next_batch += 1;
-        let first = mapper.next_ordinal;
-        mapper.next_ordinal += u32::try_from(request.contents.len()).unwrap_or(u32::MAX);
-        let name = self.intern(request.name);
-        for (ordinal, content) in (first..).zip(request.contents) {
-            self.tasks.add(NewTask {
-                parent: Some(parent),
-                ordinal,
-                stage: TaskStage::Work,
-                name,
-                pinned: None,
-                content: content.into(),
-            });
-        }
-        self.advance();
-        Now(MapVerdict::Stored)
-    }
-
     /// The instance must end.
     pub(crate) fn cancel(&mut self, reason: CancelReason) {
         let close = match reason {
@@ -403,20 +346,8 @@ impl Master {
             name,
             pinned: Some(pinned),
             content: Box::default(),
+            mark: 0,
         })
-    }
-
-    fn intern(&mut self, name: String) -> u16 {
-        let name = match name.as_str() {
-            ROOT_TASK | LAST_TASK => format!("X-{name}"),
-            _ => name,
-        };
-        let known = self.names.iter().position(|known| *known == name);
-        let place = known.unwrap_or_else(|| {
-            self.names.push(name);
-            self.names.len() - 1
-        });
-        u16::try_from(place).unwrap_or(u16::MAX)
     }
 
     /// A task whose executor does not have it any more.
@@ -425,10 +356,7 @@ impl Master {
     }
 
     fn repeat(&mut self, index: u32, has_failed: bool) {
-        // What its last try made and nobody has begun, its next try makes again (W-43).
-        if self.mappers.contains_key(&index) {
-            self.tasks.discard_waiting_of(index);
-        }
+        self.begin_mapping_again(index);
         self.tasks.put_back(index, has_failed);
     }
 
@@ -444,13 +372,15 @@ impl Master {
     /// Fails what only this executor may carry out.
     fn fail_pinned(&mut self, place: Holder, reason: &str) {
         while let Some(index) = self.tasks.fail_pinned(place) {
+            self.tell_end(index);
             self.note_end(index, place, false, reason);
         }
     }
 
     fn finish_task(&mut self, index: u32, place: Holder, is_success: bool, result: &str) {
         self.tasks.finish(index, is_success);
-        self.mappers.remove(&index);
+        self.tell_end(index);
+        self.end_mapping(index);
         self.note_end(index, place, is_success, result);
     }
 
@@ -474,7 +404,7 @@ impl Master {
     }
 
     /// What follows from what has happened: the next stage, executors to be asked, tasks to be sent.
-    fn advance(&mut self) {
+    pub(super) fn advance(&mut self) {
         match self.stage {
             Stage::First | Stage::NamesMissing { .. } if self.tasks.unfinished() == 0 => {
                 self.end_first();

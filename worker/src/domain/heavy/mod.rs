@@ -1,10 +1,15 @@
 //! Instances that are spread over several workers: their tasks, their master, their executors.
 
 pub(crate) mod executor;
+pub(crate) mod feed;
 pub(crate) mod guest;
 mod hand_out;
+mod journal;
+mod lineage;
+pub(crate) mod mapping;
 pub(crate) mod master;
 mod overview;
+pub(crate) mod replay;
 pub(crate) mod results;
 pub(crate) mod sub_tasks;
 

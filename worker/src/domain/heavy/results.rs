@@ -30,6 +30,12 @@ impl ResultList {
         rest.iter().take(count).cloned().collect()
     }
 
+    /// Takes out the failures: they are tried once more.
+    pub(crate) fn forget_failures(&self) {
+        let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        results.retain(|result| result.is_success);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }

@@ -37,6 +37,7 @@ pub(crate) enum Standing {
 #[derive(Debug)]
 struct Task {
     content: Box<[u8]>,
+    mark: u64,
     parent: u32,
     ordinal: u32,
     prev: u32,
@@ -63,6 +64,16 @@ pub(crate) struct NewTask {
     /// The executor that must carry it out.
     pub(crate) pinned: Option<Holder>,
     pub(crate) content: Box<[u8]>,
+    /// See [`mark_of`].
+    pub(crate) mark: u64,
+}
+
+/// The mark by which a content is recognised when it is gone (FNV-1a: the same in every version and on
+/// every machine, because journals have it).
+pub(crate) fn mark_of(content: &[u8]) -> u64 {
+    content.iter().fold(0xcbf2_9ce4_8422_2325, |mark, byte| {
+        (mark ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// First and last of the tasks that are chained by `prev` and `next`.
@@ -95,12 +106,26 @@ struct Share {
 }
 
 /// See the head of the file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SubTasks {
     tasks: Vec<Task>,
     waiting: Chain,
     shares: Vec<Share>,
     counts: TaskCounts,
+    /// Contents of ended tasks from this number on are still needed.
+    kept_from: u32,
+}
+
+impl Default for SubTasks {
+    fn default() -> Self {
+        Self {
+            tasks: Vec::new(),
+            waiting: Chain::default(),
+            shares: Vec::new(),
+            counts: TaskCounts::default(),
+            kept_from: u32::MAX,
+        }
+    }
 }
 
 impl SubTasks {
@@ -115,6 +140,7 @@ impl SubTasks {
         let index = u32::try_from(self.tasks.len()).unwrap_or(NO_TASK - 1);
         self.tasks.push(Task {
             content: new.content,
+            mark: new.mark,
             parent: new.parent.unwrap_or(NO_TASK),
             ordinal: new.ordinal,
             prev: NO_TASK,
@@ -210,16 +236,14 @@ impl SubTasks {
         };
         let share = &mut self.shares[usize::from(holder)];
         self.counts.running -= 1;
-        let task = &mut self.tasks[index as usize];
-        task.content = Box::default();
         if is_success {
-            task.standing = Standing::Succeeded;
             self.counts.succeeded += 1;
             share.succeeded += 1;
+            self.end(index, Standing::Succeeded);
         } else {
-            task.standing = Standing::Failed;
             self.counts.failed += 1;
             share.failed += 1;
+            self.end(index, Standing::Failed);
         }
     }
 
@@ -256,19 +280,67 @@ impl SubTasks {
         })
     }
 
-    /// Takes back the tasks of a parent that nobody has begun.
-    pub(crate) fn discard_waiting_of(&mut self, parent: u32) {
-        let children: Vec<u32> = self
-            .chained(self.waiting.first)
-            .filter(|index| self.tasks[*index as usize].parent == parent)
-            .collect();
-        for index in children {
-            let mut chain = self.waiting;
-            self.unchain(index, &mut chain);
-            self.waiting = chain;
-            self.counts.waiting -= 1;
+    /// Ends a task that nobody has, or takes it back; `false` when somebody has it or it has ended.
+    pub(crate) fn settle(&mut self, index: u32, standing: Standing) -> bool {
+        let is_waiting = |task: &&Task| task.standing == Standing::Waiting;
+        let Some(task) = self.tasks.get(index as usize).filter(is_waiting) else {
+            return false;
+        };
+        let (is_pinned, holder) = (task.is_pinned, usize::from(task.holder));
+        let mut chain = match is_pinned {
+            true => self.shares[holder].pinned,
+            false => self.waiting,
+        };
+        self.unchain(index, &mut chain);
+        match is_pinned {
+            true => self.shares[holder].pinned = chain,
+            false => self.waiting = chain,
+        }
+        self.counts.waiting -= 1;
+        match standing {
+            Standing::Succeeded => self.counts.succeeded += 1,
+            Standing::Failed => self.counts.failed += 1,
+            Standing::Waiting | Standing::Out | Standing::Discarded => {}
+        }
+        self.end(index, standing);
+        true
+    }
+
+    /// Has the failed tasks wait again, as if they had never been tried.
+    pub(crate) fn wake_failed(&mut self) {
+        for index in 0..u32::try_from(self.tasks.len()).unwrap_or(NO_TASK) {
             let task = &mut self.tasks[index as usize];
-            task.standing = Standing::Discarded;
+            if task.standing != Standing::Failed {
+                continue;
+            }
+            task.standing = Standing::Waiting;
+            task.failures = 0;
+            if !task.is_pinned {
+                task.holder = NOBODY;
+            }
+            self.counts.failed -= 1;
+            self.counts.waiting += 1;
+            self.append_waiting(index);
+        }
+    }
+
+    /// From now on the contents of ended tasks before this number are not needed.
+    pub(crate) fn keep_contents_from(&mut self, first: u32) {
+        let until = self.tasks.len().min(first as usize);
+        for index in (self.kept_from as usize).min(until)..until {
+            let task = &mut self.tasks[index];
+            if matches!(task.standing, Standing::Succeeded | Standing::Discarded) {
+                task.content = Box::default();
+            }
+        }
+        self.kept_from = first;
+    }
+
+    /// The content of a failed task stays: it may be tried once more.
+    fn end(&mut self, index: u32, standing: Standing) {
+        let task = &mut self.tasks[index as usize];
+        task.standing = standing;
+        if standing != Standing::Failed && index < self.kept_from {
             task.content = Box::default();
         }
     }
@@ -293,6 +365,18 @@ impl SubTasks {
 
     pub(crate) fn name(&self, index: u32) -> u16 {
         self.tasks[index as usize].name
+    }
+
+    /// Its parent, and its number among those of the parent.
+    pub(crate) fn origin(&self, index: u32) -> (u32, u32) {
+        let task = &self.tasks[index as usize];
+        (task.parent, task.ordinal)
+    }
+
+    /// Whether a task has this name and a content of this mark.
+    pub(crate) fn is_like(&self, index: u32, name: u16, mark: u64) -> bool {
+        let task = &self.tasks[index as usize];
+        (task.name, task.mark) == (name, mark)
     }
 
     pub(crate) fn content(&self, index: u32) -> &[u8] {

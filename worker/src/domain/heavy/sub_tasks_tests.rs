@@ -17,19 +17,17 @@ struct NaiveTask {
     standing: Standing,
     holder: Option<Holder>,
     pinned: Option<Holder>,
-    parent: Option<u32>,
     attempt: u32,
     failures: u32,
 }
 
 impl Naive {
-    fn add(&mut self, pinned: Option<Holder>, parent: Option<u32>) {
+    fn add(&mut self, pinned: Option<Holder>) {
         self.queue.push(self.tasks.len() as u32);
         self.tasks.push(NaiveTask {
             standing: Standing::Waiting,
             holder: None,
             pinned,
-            parent,
             attempt: 0,
             failures: 0,
         });
@@ -74,8 +72,17 @@ enum Step {
     HandOut(Holder, bool),
     Finish(usize, bool),
     PutBack(usize, bool),
-    Discard(u32),
+    Settle(u32, Standing),
+    WakeFailed,
     FailPinned(Holder),
+}
+
+fn settled() -> impl Strategy<Value = Standing> {
+    prop_oneof![
+        Just(Standing::Succeeded),
+        Just(Standing::Failed),
+        Just(Standing::Discarded),
+    ]
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -86,7 +93,8 @@ fn steps() -> impl Strategy<Value = Step> {
         4 => (holder.clone(), any::<bool>()).prop_map(|(holder, pinned)| Step::HandOut(holder, pinned)),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(nth, success)| Step::Finish(nth, success)),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(nth, failed)| Step::PutBack(nth, failed)),
-        1 => (0..8_u32).prop_map(Step::Discard),
+        1 => (0..20_u32, settled()).prop_map(|(index, standing)| Step::Settle(index, standing)),
+        1 => Just(Step::WakeFailed),
         1 => holder.prop_map(Step::FailPinned),
     ]
 }
@@ -96,7 +104,7 @@ fn apply(table: &mut SubTasks, naive: &mut Naive, step: Step) {
         Step::Add { pinned, parent } => {
             let parent = parent.filter(|parent| (*parent as usize) < naive.tasks.len());
             table.add(new_task(pinned, parent));
-            naive.add(pinned, parent);
+            naive.add(pinned);
         }
         Step::HandOut(holder, is_pinned) => {
             let handed = match is_pinned {
@@ -121,17 +129,23 @@ fn apply(table: &mut SubTasks, naive: &mut Naive, step: Step) {
             task.failures += u32::from(has_failed);
             naive.queue.push(index);
         }
-        Step::Discard(parent) => {
-            table.discard_waiting_of(parent);
-            let tasks = &mut naive.tasks;
-            naive.queue.retain(|index| {
-                let task = &mut tasks[*index as usize];
-                let is_meant = task.parent == Some(parent) && task.pinned.is_none();
-                if is_meant {
-                    task.standing = Standing::Discarded;
+        Step::Settle(index, standing) => {
+            let place = naive.queue.iter().position(|waiting| *waiting == index);
+            assert_eq!(table.settle(index, standing), place.is_some());
+            if let Some(place) = place {
+                naive.queue.remove(place);
+                naive.tasks[index as usize].standing = standing;
+            }
+        }
+        Step::WakeFailed => {
+            table.wake_failed();
+            for (index, task) in (0..).zip(&mut naive.tasks) {
+                if task.standing == Standing::Failed {
+                    task.standing = Standing::Waiting;
+                    task.failures = 0;
+                    naive.queue.push(index);
                 }
-                !is_meant
-            });
+            }
         }
         Step::FailPinned(holder) => {
             let failed = table.fail_pinned(holder);
@@ -152,6 +166,7 @@ fn new_task(pinned: Option<Holder>, parent: Option<u32>) -> NewTask {
         name: 0,
         pinned,
         content: Box::default(),
+        mark: 0,
     }
 }
 
