@@ -3,7 +3,7 @@
 //! `bench_worker SERVER APP SECRET [NAME]`; a line on standard input makes it print what it noted since the
 //! last one, as JSON.
 
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -43,7 +43,8 @@ async fn late(ctx: TaskContext) -> Result<(), std::convert::Infallible> {
     Ok(())
 }
 
-/// Many small tasks: each sleeps so long and returns 1, reduce counts them.
+/// Many small tasks: each sleeps so long and returns 1, reduce counts them. With a file to record in,
+/// each writes a line when its work is done: its path and the wall time in microseconds.
 struct Spread;
 
 #[derive(Debug, Default, Deserialize)]
@@ -51,6 +52,15 @@ struct Spread;
 struct Wanted {
     tasks: u64,
     ms: u64,
+    /// Tasks from this number on take twenty times as long.
+    slow_from: Option<u64>,
+    record: Option<String>,
+}
+
+fn record(file: &str, task_id: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.append(true).create(true).open(file)?;
+    file.write_all(format!("{task_id} {}\n", wall_us()).as_bytes())
 }
 
 impl Processor for Spread {
@@ -61,7 +71,15 @@ impl Processor for Spread {
             return Ok("0".into());
         }
         if wanted.ms > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(wanted.ms)).await; // allow-sleep: the work
+            let is_slow = match wanted.slow_from {
+                Some(from) => ctx.sub_task::<u64>()? >= from,
+                None => false,
+            };
+            let ms = if is_slow { wanted.ms * 20 } else { wanted.ms };
+            tokio::time::sleep(std::time::Duration::from_millis(ms)).await; // allow-sleep: the work
+        }
+        if let Some(file) = &wanted.record {
+            record(file, &ctx.task_id())?;
         }
         Ok("1".into())
     }

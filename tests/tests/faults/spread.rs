@@ -1,8 +1,10 @@
 //! Broadcast and map-reduce over several processes, some of which are killed in the middle.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
+use powerjob_tests::bench::clock::wall_us;
 use powerjob_tests::eventually::eventually;
 use powerjob_tests::process::{Api, Cluster, Process};
 use powerjob_tests::programs::powerjob;
@@ -10,6 +12,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(60);
+/// What a busy machine adds to times.
+const BUSY_US: i64 = 2_000_000;
 
 async fn stage(folder: &TempDir) -> (Cluster, Api, String, String) {
     let mut cluster = Cluster::new(folder.path(), &powerjob()).expect("ports");
@@ -167,21 +171,26 @@ async fn a_map_reduce_survives_the_death_of_the_server() {
     );
 }
 
-/// Spec 04 section 23.2: the instance begins anew elsewhere when its master is gone.
-#[tokio::test]
-async fn a_map_reduce_whose_master_dies_begins_anew() {
+/// A map-reduce whose master is killed when so many of its tasks are done. What its worker had is gone
+/// with it: it has no folder.
+async fn kill_the_master_at(done: u64, is_server_killed_too: bool) {
+    const TASKS: u64 = 1_000;
     let folder = TempDir::new().expect("a folder");
-    let (cluster, api, app, secret) = stage(&folder).await;
+    let (mut cluster, mut api, app, secret) = stage(&folder).await;
     let mut workers = ["w1", "w2"].map(|name| (name, worker(&folder, &cluster, &secret, name)));
     api.until_workers(&app, 2).await;
+    let record = folder.path().join("record");
     let job = json!({
-        "name": "spread", "processor": "spread", "executeType": "MAP_REDUCE", "instanceRetries": 1,
-        "params": "{\"tasks\": 200, \"ms\": 20}", "schedule": { "type": "API" },
-        "retry": { "delayMs": 0 },
+        "name": "spread", "processor": "spread", "executeType": "MAP_REDUCE", "concurrency": 5,
+        "params": json!({
+            // The last ten take a second, so that there is time to kill.
+            "tasks": TASKS, "ms": 50, "slow_from": TASKS - 10, "record": record,
+        }).to_string(),
+        "schedule": { "type": "API" },
     });
     let job = api.create_job(&app, &job).await.expect("accepted");
     let instance = api.run(&job, "").await.expect("accepted");
-    let tasks = until_tasks(&api, &instance, |tasks| succeeded(tasks) > 20).await;
+    let tasks = until_tasks(&api, &instance, |tasks| succeeded(tasks) >= done).await;
     let master_name = tasks["workers"][0]["name"]
         .as_str()
         .expect("a name")
@@ -189,10 +198,62 @@ async fn a_map_reduce_whose_master_dies_begins_anew() {
     for (_, process) in workers.iter_mut().filter(|(name, _)| *name == master_name) {
         process.kill().expect("killed");
     }
+    let killed_at = wall_us();
+    if is_server_killed_too {
+        cluster.kill_server().expect("killed");
+        cluster.start_server().await.expect("started again");
+        api = cluster.sign_in().await.expect("signed in");
+    }
     let ended = api.until_ended(&instance, LIMIT).await;
     assert_eq!(
         (&ended["fullResult"], &ended["attempt"]),
-        (&json!("200"), &json!(2)),
+        (&json!(TASKS.to_string()), &json!(2)),
         "{ended}"
     );
+    let mut ends: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for line in std::fs::read_to_string(&record).expect("a record").lines() {
+        let (task, at_us) = line.split_once(' ').expect("two words");
+        let at_us = at_us.parse().expect("a time");
+        ends.entry(task.to_owned()).or_default().push(at_us);
+    }
+    assert_eq!(ends.len() as u64, TASKS);
+    let again = ends.values().filter(|ends| ends.len() > 1);
+    // Only what ended just before the kill is not known to have ended.
+    let earliest = again.clone().map(|ends| killed_at - ends[0]).max();
+    let earliest = Duration::from_micros(earliest.unwrap_or_default().max(0).cast_unsigned());
+    // The other worker goes on with what it has until it hears of its new master.
+    let first = ends
+        .values()
+        .flatten()
+        .filter(|at| **at > killed_at + 500_000);
+    let gone_on = first.min().map_or(0, |at| at - killed_at);
+    eprintln!(
+        "{} of {TASKS} tasks ran again, which had ended up to {earliest:?} before the kill; first end \
+         half a second or more after it: {gone_on} us",
+        again.count()
+    );
+    assert!(earliest < Duration::from_millis(1_500), "{earliest:?}");
+    if !is_server_killed_too {
+        assert!(gone_on < 3_000_000 + BUSY_US, "{gone_on} us");
+    }
+}
+
+#[tokio::test]
+async fn another_worker_goes_on_when_the_master_dies_early() {
+    kill_the_master_at(100, false).await;
+}
+
+#[tokio::test]
+async fn another_worker_goes_on_when_the_master_dies_in_the_middle() {
+    kill_the_master_at(500, false).await;
+}
+
+#[tokio::test]
+async fn another_worker_goes_on_when_the_master_dies_just_before_the_end() {
+    kill_the_master_at(990, false).await;
+}
+
+#[tokio::test]
+async fn another_worker_goes_on_when_the_master_and_the_server_die() {
+    kill_the_master_at(500, true).await;
 }
