@@ -93,7 +93,7 @@ pub(super) fn detail(instance: &Instance, live: Option<&InstanceDetail>, zone: T
         "expectedTriggerTime": moment(Some(state.expected_at.0), zone),
         "actualTriggerTime": moment(millis(state.dispatched_at), zone),
         "finishedTime": moment(millis(state.finished_at), zone),
-        "status": live.and_then(|live| live.status).unwrap_or(state.status.code()),
+        "status": live.and_then(|live| live.status).unwrap_or_else(|| state.status.code()),
         "result": state.result,
         "taskTrackerAddress": address(instance),
         "jobParams": super::render::text(instance.job_params.as_deref()),

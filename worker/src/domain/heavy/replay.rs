@@ -167,7 +167,7 @@ impl Master {
                 self.mappers.remove(&index);
             }
             if self.kind() == ExecuteType::MapReduce {
-                let result = results.get(place).or(results.first());
+                let result = results.get(place).or_else(|| results.first());
                 self.results().push(ListedResult {
                     task_id: self.tasks.path(index),
                     is_success,
