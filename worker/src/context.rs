@@ -101,17 +101,28 @@ impl TaskContext {
         parse(text)
     }
 
-    /// The time the run was meant for; retries of an instance keep it.
+    /// The time the run was meant for; retries of an instance keep it. For a second-level job that of
+    /// the beat.
     pub fn nominal_time(&self) -> UnixMillis {
-        UnixMillis(self.run.request.nominal_time_ms)
+        let instance_ms = self.run.request.nominal_time_ms;
+        UnixMillis(self.run.beat.map_or(instance_ms, |beat| beat.nominal_ms))
     }
 
-    /// The same for all attempts of an instance or of one task of it, and different for any two:
-    /// hand it to systems that recognise repetitions, because a run may be repeated after a crash.
+    /// Number of the beat of a second-level job, from 1 in each attempt; `None` for other runs.
+    pub fn sub_instance(&self) -> Option<u64> {
+        self.run.beat.map(|beat| beat.number)
+    }
+
+    /// The same for all attempts of an instance, of one task or of one beat of it, and different for
+    /// any two: hand it to systems that recognise repetitions, because a run may be repeated after a crash.
     ///
     /// The first attempt of a task that maps and its repetition make tasks with keys of their own.
     pub fn idempotency_key(&self) -> String {
         let request = &self.run.request;
+        if let Some(beat) = &self.run.beat {
+            let (job, instance) = (request.job_id, request.instance_id);
+            return format!("{job}-{instance}@{}", beat.nominal_ms);
+        }
         match &self.run.task {
             None => format!("{}-{}", request.job_id, request.instance_id),
             Some(task) => format!(

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::actor::beat_tracker::{BeatTracker, BeatTrackerParts};
 use crate::actor::guest_tracker::{GuestTracker, GuestTrackerParts};
 use crate::actor::health_reporter::HealthReporter;
 use crate::actor::heavy_tracker::{HeavyTracker, HeavyTrackerParts};
@@ -68,6 +69,7 @@ pub(crate) struct Node {
     drain_tasks: Port<Drain>,
     drain_link: Port<Drain>,
     drain_guests: Port<Drain>,
+    drain_beats: Port<Drain>,
     cancel_all: Port<CancelAllRuns>,
     cancel_masters: Port<CancelAllRuns>,
     flush_logs: Port<FlushLogs>,
@@ -85,6 +87,7 @@ struct Slots {
     processors: ActorSlot<ProcessorTracker>,
     heavy: ActorSlot<HeavyTracker>,
     guests: ActorSlot<GuestTracker>,
+    beats: ActorSlot<BeatTracker>,
     health: ActorSlot<HealthReporter>,
     logs: ActorSlot<LogShipper>,
 }
@@ -97,6 +100,7 @@ impl Slots {
             processors: ActorSlot::new(scope, "worker/processor_tracker", TRACKER_PLACES),
             heavy: ActorSlot::new(scope, MASTER, TRACKER_PLACES),
             guests: ActorSlot::new(scope, EXECUTOR, TRACKER_PLACES),
+            beats: ActorSlot::new(scope, "worker/beat_tracker", TRACKER_PLACES),
             health: ActorSlot::new(scope, "worker/health_reporter", SMALL_QUEUE),
             logs: ActorSlot::new(scope, "worker/log_shipper", SMALL_QUEUE),
         }
@@ -134,6 +138,10 @@ impl Node {
         guardian.start(&slots.heavy, &arbiter, end, move || {
             HeavyTracker::new(parts.clone())
         });
+        let parts = plan.beat_tracker(&slots, &setting);
+        guardian.start(&slots.beats, &arbiter, end, move || {
+            BeatTracker::new(parts.clone())
+        });
         let parts = plan.task_tracker(&slots, setting, owed, load_sender);
         guardian.start(&slots.tasks, &arbiter, end, move || {
             TaskTracker::new(parts.clone())
@@ -150,6 +158,7 @@ impl Node {
             drain_tasks: slots.tasks.port().from(me),
             drain_link: slots.link.port().from(me),
             drain_guests: slots.guests.port().from(me),
+            drain_beats: slots.beats.port().from(me),
             cancel_all: slots.processors.port().from(me),
             cancel_masters: slots.heavy.port().from(me),
             flush_logs: slots.logs.port().from(me),
@@ -167,6 +176,7 @@ impl Node {
         self.drain_tasks.tell(Drain {}).ok();
         self.drain_link.tell(Drain {}).ok();
         self.drain_guests.tell(Drain {}).ok();
+        self.drain_beats.tell(Drain {}).ok();
         if !self.wait_for_runs(deadline).await {
             let reason = CancelReason::WorkerShutdown;
             self.cancel_masters.tell(CancelAllRuns { reason }).ok();
@@ -288,6 +298,7 @@ impl Plan {
             me: slots.processors.port().from(slots.processors.path()),
             task_tracker: slots.tasks.port().from(slots.processors.path()),
             guests: slots.guests.port().from(slots.processors.path()),
+            beats: slots.beats.port().from(slots.processors.path()),
             events: Arc::new(EventQueue::default()),
             runtime: code_runtime,
             clock: self.clock.clone(),
@@ -310,6 +321,8 @@ impl Plan {
             cancel: slots.processors.port().from(me),
             start_heavy: slots.heavy.port().from(me),
             cancel_heavy: slots.heavy.port().from(me),
+            keep_beats: slots.beats.port().from(me),
+            end_beats: slots.beats.port().from(me),
             send: slots.link.port().from(me),
             registry: self.registry.clone(),
             setting,
@@ -349,11 +362,14 @@ impl Plan {
             stop: slots.tasks.port().from(me),
             teams: slots.heavy.port().from(me),
             tasks: slots.heavy.port().from(me),
+            run_beats: slots.tasks.port().from(me),
+            beats: slots.beats.port().from(me),
             inventory: slots.tasks.port().from(me),
             inventory_answered: slots.tasks.port().from(me),
             session_lost: slots.tasks.port().from(me),
             reports_answered: slots.tasks.port().from(me),
             logs_answered: slots.logs.port().from(me),
+            beats_answered: slots.beats.port().from(me),
             presentation: self.presentation(&identity),
             dialing: self.dialing(identity, scope),
             load,
@@ -462,6 +478,17 @@ impl Plan {
             registry: self.registry.clone(),
             setting: setting.clone(),
             busy,
+        }
+    }
+
+    fn beat_tracker(&self, slots: &Slots, setting: &Arc<RunSetting>) -> BeatTrackerParts {
+        let me = slots.beats.path();
+        BeatTrackerParts {
+            start: slots.processors.port().from(me),
+            cancel: slots.processors.port().from(me),
+            task_tracker: slots.tasks.port().from(me),
+            send: slots.link.port().from(me),
+            setting: setting.clone(),
         }
     }
 

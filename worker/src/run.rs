@@ -32,6 +32,22 @@ pub(crate) struct RunSetting {
     pub(crate) cancel_grace: std::time::Duration,
 }
 
+/// What a run of one beat knows besides what all beats of its instance know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BeatPart {
+    /// Its number within the attempt, from 1.
+    pub(crate) number: u64,
+    /// The time it stands for.
+    pub(crate) nominal_ms: i64,
+}
+
+/// Which part of an instance a run is; neither = all of it.
+#[derive(Debug, Default)]
+struct Part {
+    task: Option<TaskPart>,
+    beat: Option<BeatPart>,
+}
+
 /// One run, from its acceptance to the end of its code.
 pub(crate) struct Run {
     pub(crate) key: RunKey,
@@ -40,6 +56,8 @@ pub(crate) struct Run {
     pub(crate) log: Arc<LogWriter>,
     /// The task that is carried out; `None` if it is the whole instance.
     pub(crate) task: Option<TaskPart>,
+    /// The beat that is carried out; `None` if its instance has none.
+    pub(crate) beat: Option<BeatPart>,
     started_at_ms: AtomicI64,
     /// Repetitions of the code after a failure.
     repeated: AtomicU32,
@@ -67,7 +85,7 @@ impl Run {
     pub(crate) fn new(request: RunInstance, setting: &Arc<RunSetting>) -> Arc<Self> {
         let key = RunKey::of_attempt(request.instance_id, request.attempt);
         let log = Arc::new(LogWriter::new(setting.logs.clone(), key, request.log_level));
-        Self::with(key, Arc::new(request), (log, None), setting)
+        Self::with(key, Arc::new(request), (log, Part::default()), setting)
     }
 
     /// A run of one task of an instance; `number` is that of the run on this worker.
@@ -81,19 +99,38 @@ impl Run {
             number,
             ..RunKey::of_attempt(request.instance_id, request.attempt)
         };
-        Self::with(key, request.clone(), (log, Some(task)), setting)
+        let part = Part {
+            task: Some(task),
+            beat: None,
+        };
+        Self::with(key, request.clone(), (log, part), setting)
+    }
+
+    /// A run of one beat of an instance.
+    pub(crate) fn of_beat(
+        key: RunKey,
+        request: &Arc<RunInstance>,
+        (log, beat): (Arc<LogWriter>, BeatPart),
+        setting: &Arc<RunSetting>,
+    ) -> Arc<Self> {
+        let part = Part {
+            task: None,
+            beat: Some(beat),
+        };
+        Self::with(key, request.clone(), (log, part), setting)
     }
 
     fn with(
         key: RunKey,
         request: Arc<RunInstance>,
-        (log, task): (Arc<LogWriter>, Option<TaskPart>),
+        (log, Part { task, beat }): (Arc<LogWriter>, Part),
         setting: &Arc<RunSetting>,
     ) -> Arc<Self> {
         Arc::new(Self {
             key,
             log,
             task,
+            beat,
             request,
             setting: setting.clone(),
             started_at_ms: AtomicI64::new(0),

@@ -1,6 +1,7 @@
 //! Instances and their logs.
 
 use powerjob_common::status::{InstanceStatus, LogLevel};
+use powerjob_protocol::api::beats::BeatOverview;
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::instance::{Instance, InstanceSummary, LogEntry, LogPage};
 use powerjob_protocol::api::page::Page;
@@ -78,6 +79,12 @@ impl Client {
     /// Loads a run.
     pub async fn instance(&self, id: Id) -> Result<Instance, Error> {
         self.json(Request::get(format!("/v1/instances/{id}"))).await
+    }
+
+    /// How the beats of a second-level job fare; at most `limit` are listed.
+    pub async fn instance_beats(&self, id: Id, limit: Option<u32>) -> Result<BeatOverview, Error> {
+        let request = Request::get(format!("/v1/instances/{id}/beats")).with("limit", limit);
+        self.json(request).await
     }
 
     /// How the tasks of a run fare that is spread over several workers; at most `limit` are listed.

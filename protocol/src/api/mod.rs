@@ -4,6 +4,7 @@
 //! accepted on input. Times are epoch milliseconds. Unknown fields of a request are an error.
 
 pub mod app;
+pub mod beats;
 pub mod calendar;
 pub mod event;
 pub mod id;

@@ -26,6 +26,11 @@ pub struct PolicyInput {
     /// Scheduled runs start up to so many milliseconds after their time, each by another share of
     /// it, the same however often it is asked; 0 to 86,400,000 (a day).
     pub jitter_ms: u32,
+    /// For `FIXED_RATE` and `FIXED_DELAY` of stand-alone jobs: whether a worker makes the beats inside
+    /// one instance that does not end, instead of the server making an instance for each. Absent:
+    /// yes, if the interval is shorter than a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_level: Option<bool>,
 }
 
 impl Default for PolicyInput {
@@ -36,6 +41,7 @@ impl Default for PolicyInput {
             overlap: OverlapPolicy::Allow,
             queue_limit: None,
             jitter_ms: 0,
+            second_level: None,
         }
     }
 }

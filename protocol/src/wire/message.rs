@@ -1,7 +1,7 @@
 //! The message types and their numbers. Numbers are never used again.
 
 use super::codec::{Decode, Encode};
-use super::{node, server_to_worker, task_journal, worker_to_server, worker_to_worker};
+use super::{beats, node, server_to_worker, task_journal, worker_to_server, worker_to_worker};
 
 /// The number of a message type: domain in the high, number in the low 16 bits; a reply has bit 15 set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -140,6 +140,8 @@ messages! {
         => task_journal::JournalsKept, "JournalsKept";
     task_journal::TakeJournal = 0x0001_0008 "TakeJournal" of instance_id
         => task_journal::JournalTaken, "JournalTaken" about [parts];
+    beats::BeatReports = 0x0001_0010 "BeatReports" about [items]
+        => beats::BeatsTaken, "BeatsTaken";
     server_to_worker::RunInstances = 0x0002_0001 "RunInstances" about [items]
         => server_to_worker::RunAnswers, "RunAnswers" about [items];
     server_to_worker::StopInstances = 0x0002_0002 "StopInstances" about [items]
@@ -150,6 +152,10 @@ messages! {
     server_to_worker::NameTeams = 0x0002_0005 "NameTeams" about [items];
     server_to_worker::GetTasks = 0x0002_0006 "GetTasks" of instance_id
         => server_to_worker::TaskOverview, "TaskOverview";
+    beats::RunBeats = 0x0002_0010 "RunBeats" about [items]
+        => beats::BeatAnswers, "BeatAnswers" about [items];
+    beats::GetBeats = 0x0002_0011 "GetBeats" of instance_id
+        => beats::BeatOverview, "BeatOverview";
     worker_to_worker::TaskResults = 0x0003_0001 "TaskResults" of instance_id
         => worker_to_worker::ResultsTaken, "ResultsTaken";
     worker_to_worker::MapTasks = 0x0003_0002 "MapTasks" lane Bulk of instance_id

@@ -1,6 +1,7 @@
 //! The native protocol over TCP: frames, handshake, messages (spec 05 section 12, as changed by the
 //! design decisions; described for implementers in `docs/protocol.md`).
 
+pub mod beats;
 pub mod codec;
 pub mod control;
 pub mod frame;

@@ -1,5 +1,6 @@
 //! One sample of every message type, with every field off its default.
 
+use powerjob_protocol::wire::beats::*;
 use powerjob_protocol::wire::codec;
 use powerjob_protocol::wire::message::{TypeId, WireMessage};
 use powerjob_protocol::wire::node::*;
@@ -117,6 +118,29 @@ pub(crate) fn all() -> Vec<Sample> {
             limit: 100,
         }),
         sample(task_overview()),
+        sample(RunBeats {
+            items: [
+                CrowdedBeat::Fails,
+                CrowdedBeat::Skipped,
+                CrowdedBeat::Waits(7),
+                CrowdedBeat::Replaces,
+            ]
+            .map(beat_run)
+            .to_vec(),
+        }),
+        sample(BeatAnswers {
+            items: run_answers().items,
+        }),
+        sample(GetBeats {
+            instance_id: INSTANCE,
+            attempt: 2,
+            limit: 20,
+        }),
+        sample(beat_overview()),
+        sample(BeatReports {
+            items: vec![beat_report()],
+        }),
+        sample(BeatsTaken { is_stored: true }),
         sample(task_results()),
         sample(ResultsTaken { is_known: true }),
         sample(MapTasks {
@@ -407,5 +431,61 @@ pub(crate) fn journal_records() -> JournalRecords {
             JournalRecord::Decided,
             JournalRecord::FailedAgain,
         ],
+    }
+}
+
+fn beat_run(crowded: CrowdedBeat) -> BeatRun {
+    let is_rate = matches!(crowded, CrowdedBeat::Fails | CrowdedBeat::Skipped);
+    BeatRun {
+        instance_id: INSTANCE,
+        run: run_instance(),
+        plan: BeatPlan {
+            kind: if is_rate {
+                BeatKind::Rate
+            } else {
+                BeatKind::Delay
+            },
+            every_ms: 250,
+            until_ms: TIME_MS + 60_000,
+            at_once: 3,
+            crowded,
+            missed: MissedBeats::MakeLast(1),
+        },
+    }
+}
+
+fn beat_overview() -> BeatOverview {
+    BeatOverview {
+        is_known: true,
+        counts: BeatCounts {
+            running: 1,
+            waiting: 2,
+            succeeded: 300,
+            failed: 4,
+            skipped: 5,
+            missed: 6,
+        },
+        next_at_ms: TIME_MS + 250,
+        beats: vec![SubInstance {
+            number: 304,
+            nominal_ms: TIME_MS,
+            started_at_ms: TIME_MS + 1,
+            finished_at_ms: TIME_MS + 2,
+            status: 4,
+            result: "no such table".to_owned(),
+        }],
+    }
+}
+
+fn beat_report() -> BeatReport {
+    let BeatOverview { counts, beats, .. } = beat_overview();
+    BeatReport {
+        instance_id: INSTANCE,
+        attempt: 2,
+        every_ms: 250,
+        first_ms: TIME_MS - 75_000,
+        last_ms: TIME_MS,
+        counts,
+        beats,
     }
 }

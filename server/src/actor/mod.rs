@@ -1,5 +1,6 @@
 //! The actors: they collect facts, ask `domain` for a decision, store it and carry it out.
 
+pub(crate) mod beat_keeper;
 pub mod cleaner;
 pub(crate) mod dispatcher;
 pub mod elector;

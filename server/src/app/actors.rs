@@ -10,6 +10,7 @@ use powerjob_common::time::Clock;
 use tokio::sync::Notify;
 
 use super::ServerFacts;
+use crate::actor::beat_keeper::{self, BeatKeeper};
 use crate::actor::cleaner::{self, Cleaner, CleanerParts};
 use crate::actor::dispatcher::{Dispatcher, VerdictPorts};
 use crate::actor::elector::{Elector, ElectorParts, LeaveCluster, Leaving, Settling};
@@ -100,6 +101,8 @@ pub(super) fn start(ground: Ground) -> Actors {
         ActorSlot::new(scope, worker_registry::PATH, worker_registry::CAPACITY);
     let elector: ActorSlot<Elector> = ActorSlot::new(scope, "server/elector", ELECTOR_PLACES);
     let checker: ActorSlot<StatusChecker> = ActorSlot::new(scope, "server/status_checker", 1);
+    let keeper: ActorSlot<BeatKeeper> =
+        ActorSlot::new(scope, "server/beats", beat_keeper::CAPACITY);
     let collector: ActorSlot<LogCollector> =
         ActorSlot::new(scope, "server/logs", log_collector::CAPACITY);
     let inspector: ActorSlot<Inspector> =
@@ -174,6 +177,10 @@ pub(super) fn start(ground: Ground) -> Actors {
         .iter()
         .map(|slot| slot.port().from(scheduler.path()))
         .collect();
+    let follow = managers
+        .iter()
+        .map(|slot| slot.port().from(scheduler.path()))
+        .collect();
     let parts = SchedulerParts {
         clock: ground.clock.clone(),
         store: ground.store.clone(),
@@ -188,6 +195,7 @@ pub(super) fn start(ground: Ground) -> Actors {
         committed: scheduler.port().from("server/store"),
         adopt: adopt(scheduler.path()),
         forget,
+        follow,
     };
     guardian.start(
         &scheduler,
@@ -197,6 +205,10 @@ pub(super) fn start(ground: Ground) -> Actors {
     );
 
     let logs = ground.logs.clone();
+    let store = ground.store.clone();
+    guardian.start(&keeper, &bulk.handle(), REBUILDABLE, move || {
+        BeatKeeper::new(store.clone())
+    });
     guardian.start(&collector, &bulk.handle(), REBUILDABLE, move || {
         LogCollector::new(logs.clone())
     });
@@ -274,6 +286,7 @@ pub(super) fn start(ground: Ground) -> Actors {
         logs: collector.port().from("server/rpc"),
         keep_journals: journals.port().from("server/rpc"),
         read_journals: journals.port().from("server/rpc"),
+        beats: keeper.port().from("server/rpc"),
         ownership: ground.ownership.clone(),
         cluster: ground.cluster.clone(),
         nodes,

@@ -345,6 +345,11 @@ pub fn call_off(state: &InstanceState, cause: &str, now: UnixMillis) -> Option<I
         .then(|| finished(state, InstanceStatus::Canceled, cause, now))
 }
 
+/// Its job does not want an open instance any more; `None` when it has ended.
+pub fn end_by_job(state: &InstanceState, cause: &str, now: UnixMillis) -> Option<InstanceState> {
+    (!state.status.is_finished()).then(|| finished(state, InstanceStatus::Stopped, cause, now))
+}
+
 /// Another run takes the place of one that a worker has; `None` when none has it.
 pub fn replace(state: &InstanceState, cause: &str, now: UnixMillis) -> Option<InstanceState> {
     is_present(state, state.attempt).then(|| finished(state, InstanceStatus::Stopped, cause, now))

@@ -51,6 +51,22 @@ pub struct JobDefinition {
     pub modified_at: UnixMillis,
 }
 
+impl JobDefinition {
+    /// Whether its schedule makes one instance that does not end, whose beats a worker makes.
+    pub fn is_second_level(&self) -> bool {
+        let is_fixed = matches!(
+            self.schedule.kind,
+            TimeExpressionType::FixedRate | TimeExpressionType::FixedDelay
+        );
+        is_fixed && self.policy.second_level && self.execute_type == ExecuteType::Standalone
+    }
+
+    /// Whether its schedule goes on when a run of it has ended, and not before.
+    pub fn is_loop(&self) -> bool {
+        self.schedule.kind == TimeExpressionType::FixedDelay || self.is_second_level()
+    }
+}
+
 /// When a job runs, as text; `powerjob_common::time_expression::Schedule` is its parsed form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScheduleSpec {

@@ -3,6 +3,7 @@
 pub mod address_rules;
 pub mod adoption;
 pub mod back_off;
+pub mod beats;
 pub mod claim_lead;
 pub mod cleanup;
 pub mod dispatch;

@@ -36,6 +36,9 @@ pub enum Crowded {
 
 /// So many runs of a job may be out; 0 = no limit.
 pub fn run_limit(job: &JobDefinition) -> u32 {
+    if job.is_second_level() {
+        return 0; // the limit is one of its beats
+    }
     match job.policy.overlap {
         Overlap::Allow => job.max_instances,
         Overlap::Skip | Overlap::Queue { .. } | Overlap::Replace => job.max_instances.max(1),

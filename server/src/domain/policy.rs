@@ -10,6 +10,8 @@ pub struct SchedulePolicy {
     pub overlap: Overlap,
     /// Scheduled runs start up to so much after their nominal time.
     pub jitter_ms: u32,
+    /// A fixed rate or delay is one instance, whose beats a worker makes, instead of one for each.
+    pub second_level: bool,
 }
 
 /// What becomes of nominal times that passed while no server could act on them.

@@ -14,9 +14,10 @@
 use std::time::Duration;
 
 use powerjob_common::id::JobId;
-use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
+use powerjob_common::status::SwitchableStatus;
 use powerjob_common::time::UnixMillis;
 use powerjob_common::time_expression::{Lifecycle, Schedule, ScheduleWords};
+use serde::Serialize;
 
 use super::job::JobDefinition;
 use super::missed::last_missed;
@@ -25,6 +26,10 @@ use super::policy::{Misfire, SchedulePolicy};
 
 /// What is no later than this is late, not missed: longer than a take-over by another server.
 pub const LATE_MS: i64 = 3_000;
+/// So long after its end a second-level instance is followed by the next one.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// The same after a failure: as soon as the reference looks (spec 01 section 2.4).
+const FAILURE_PAUSE: Duration = Duration::from_secs(15);
 /// Occurrences of one job that are made at once.
 const MAX_AT_ONCE: usize = 2_000;
 
@@ -35,6 +40,8 @@ pub struct Timetable<'a> {
     pub schedule: &'a Schedule,
     pub lifecycle: &'a Lifecycle,
     pub policy: SchedulePolicy,
+    /// Whether the next time is known only when the run before has ended.
+    pub is_loop: bool,
 }
 
 /// What to make.
@@ -64,10 +71,14 @@ impl<'a> Timetable<'a> {
             schedule,
             lifecycle: &job.schedule.lifecycle,
             policy: job.policy,
+            is_loop: job.is_loop(),
         }
     }
 
     fn next_after(&self, previous: UnixMillis) -> Option<UnixMillis> {
+        if self.is_loop {
+            return None;
+        }
         self.schedule.next_after(previous, self.lifecycle, previous)
     }
 
@@ -81,7 +92,7 @@ impl<'a> Timetable<'a> {
     fn caught_up(&self, first: UnixMillis, now: UnixMillis) -> Vec<UnixMillis> {
         match self.policy.misfire {
             // A loop has one open time; without it, it would stand still.
-            _ if self.schedule.kind() == TimeExpressionType::FixedDelay => vec![first],
+            _ if self.is_loop => vec![first],
             Misfire::Skip => Vec::new(),
             Misfire::Once => vec![first],
             Misfire::CatchUp { runs } => last_missed(
@@ -147,40 +158,65 @@ pub fn first_trigger(
     }
 }
 
-/// The next time of a fixed-delay job whose run ended at `ended_at`.
-pub fn after_run(
-    schedule: &Schedule,
-    lifecycle: &Lifecycle,
-    ended_at: UnixMillis,
-) -> Option<UnixMillis> {
-    let ScheduleWords::FixedDelay { every_ms } = schedule.words() else {
-        return None;
+/// How the run of a loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LoopRunEnd {
+    pub at: UnixMillis,
+    pub is_failure: bool,
+}
+
+/// The next time of a loop whose run has ended.
+pub fn after_run(job: &JobDefinition, schedule: &Schedule, end: LoopRunEnd) -> Option<UnixMillis> {
+    let pause = match schedule.words() {
+        // The one that makes the beats is not meant to end.
+        _ if job.is_second_level() && end.is_failure => FAILURE_PAUSE,
+        _ if job.is_second_level() => RESTART_PAUSE,
+        ScheduleWords::FixedDelay { every_ms } => {
+            Duration::from_millis(u64::try_from(every_ms).unwrap_or(u64::MAX))
+        }
+        _ => return None,
     };
-    let next = ended_at.after(Duration::from_millis(
-        u64::try_from(every_ms).unwrap_or(u64::MAX),
-    ));
-    lifecycle.end.is_none_or(|end| next <= end).then_some(next)
+    let next = end.at.after(pause);
+    let is_alive = |end: UnixMillis| next <= end;
+    job.schedule
+        .lifecycle
+        .end
+        .is_none_or(is_alive)
+        .then_some(next)
 }
 
 /// The next time of a job that is taken over at `now` and has none in the store: a loop without a
 /// run (`is_busy`: it has one), and what the reference never gives a time.
 pub fn take_up(
+    job: &JobDefinition,
     schedule: &Schedule,
-    lifecycle: &Lifecycle,
     is_busy: bool,
     now: UnixMillis,
 ) -> Option<UnixMillis> {
-    match schedule.kind() {
-        TimeExpressionType::FixedDelay if is_busy => None,
-        TimeExpressionType::FixedDelay => after_run(schedule, lifecycle, now),
-        _ => first_trigger(schedule, lifecycle, now),
+    if !job.is_loop() {
+        return first_trigger(schedule, &job.schedule.lifecycle, now);
+    }
+    let end = LoopRunEnd {
+        at: now,
+        is_failure: false,
+    };
+    match is_busy {
+        true => None,
+        false => after_run(job, schedule, end),
     }
 }
 
 /// Whether a job that is changed goes on with the times it has.
 pub fn goes_on(before: &JobDefinition, after: &JobDefinition) -> bool {
     let is_on = |job: &JobDefinition| job.status == SwitchableStatus::Enable;
-    is_on(before) && is_on(after) && before.schedule == after.schedule
+    let are_second_level = (before.is_second_level(), after.is_second_level());
+    let is_same_schedule = match are_second_level {
+        // The run that is there is told the rest.
+        (true, true) => before.schedule.lifecycle.start == after.schedule.lifecycle.start,
+        (false, false) => before.schedule == after.schedule,
+        _ => false,
+    };
+    is_on(before) && is_on(after) && is_same_schedule
 }
 
 /// The next time of a job that [`goes_on`]: what is due is made yet, and what was made ahead and

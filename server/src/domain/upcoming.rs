@@ -4,6 +4,7 @@
 //! Invariants:
 //! 1. They are those that `trigger` will make if nothing is changed and no outage comes.
 //! 2. A job that is switched off has none.
+//! 3. A second-level job has at most one: the beats of its instance are no instances.
 
 use powerjob_common::status::SwitchableStatus;
 use powerjob_common::time::UnixMillis;
@@ -35,7 +36,7 @@ pub fn upcoming(
         schedule.next_after(*time, &job.schedule.lifecycle, now)
     })
     .take_while(|time| *time <= until)
-    .take(count)
+    .take(if job.is_second_level() { 1 } else { count })
     .collect()
 }
 
@@ -57,6 +58,9 @@ mod tests {
             expected.iter().copied().map(UnixMillis).collect::<Vec<_>>(),
             "{text}"
         );
+        job.policy.second_level = true;
+        let beats = upcoming(&job, &schedule, span, 3);
+        assert!(beats.len() <= 1 || !job.is_second_level(), "{text}");
         job.status = SwitchableStatus::Disable;
         assert_eq!(upcoming(&job, &schedule, span, 3), []);
     }

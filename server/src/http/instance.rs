@@ -4,6 +4,7 @@ use actix_web::web::Json;
 use powerjob_common::id::JobId;
 use powerjob_common::status::{InstanceStatus, Permission};
 use powerjob_common::time::UnixMillis;
+use powerjob_protocol::api::beats::BeatOverview;
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::instance::{Instance, InstanceSummary};
 use powerjob_protocol::api::page::Page;
@@ -16,7 +17,7 @@ use super::guard::{Caller, ForApp, ForInstance};
 use super::query::{FromQuery, Query, QueryReader};
 use super::route::{Needs, Routes};
 use crate::service::instances::{self, Action, InstanceFilter};
-use crate::service::tasks;
+use crate::service::{self, tasks};
 
 pub(super) fn configure(routes: &mut Routes) {
     routes.get(
@@ -33,6 +34,11 @@ pub(super) fn configure(routes: &mut Routes) {
         "/instances/{instanceId}/tasks",
         Needs::Instance(Permission::Read),
         tasks,
+    );
+    routes.get(
+        "/instances/{instanceId}/beats",
+        Needs::Instance(Permission::Read),
+        beats,
     );
     routes.post(
         "/instances/{instanceId}/stop",
@@ -153,6 +159,25 @@ pub(super) async fn tasks(
     let limit = limit.unwrap_or(50).clamp(1, 200);
     Ok(Json(
         tasks::overview(&state.services, &instance, limit).await?,
+    ))
+}
+
+/// Shows how the beats of a second-level job fare, the newest first.
+///
+/// The worker that makes them is asked; what cannot be asked any more is shown as it was reported.
+#[utoipa::path(
+    get, path = "/v1/instances/{instanceId}/beats", operation_id = "getInstanceBeats", tag = "instances",
+    params(("instanceId" = Id, Path, description = "The instance"), ListTasks),
+    responses((status = 200, description = "The beats", body = BeatOverview)),
+)]
+pub(super) async fn beats(
+    state: State,
+    ForInstance(instance): ForInstance,
+    Query(ListTasks { limit }): Query<ListTasks>,
+) -> Result<Json<BeatOverview>, ApiError> {
+    let limit = limit.unwrap_or(50).clamp(1, 200);
+    Ok(Json(
+        service::beats::overview(&state.services, &instance, limit).await?,
     ))
 }
 

@@ -41,6 +41,7 @@ needs the header `X-Requested-With: powerjob`.";
         schedule::check,
         instance::list, instance::show, instance::stop, instance::kill, instance::cancel, instance::retry,
         instance::tasks,
+        instance::beats,
         log::page, log::stream, log::download,
         worker::list, worker::order,
         event::stream,

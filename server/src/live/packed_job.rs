@@ -131,6 +131,7 @@ impl Packing {
             misfire,
             overlap,
             jitter_ms,
+            second_level,
         } = policy;
         match misfire {
             Misfire::Once => self.number(0),
@@ -150,6 +151,7 @@ impl Packing {
             }
         }
         self.number((*jitter_ms).into());
+        self.number((*second_level).into());
     }
 
     fn retry(&mut self, retry: &RetryPolicy) {
@@ -280,6 +282,7 @@ impl Unpacking<'_> {
                 },
             },
             jitter_ms: self.small()?,
+            second_level: self.number()? > 0,
         })
     }
 
@@ -435,7 +438,7 @@ mod tests {
                     zone,
                     lifecycle: Lifecycle { start: times.0, end: times.1 },
                 },
-                policy: SchedulePolicy { misfire, overlap, jitter_ms: numbers[0] },
+                policy: SchedulePolicy { misfire, overlap, jitter_ms: numbers[0], second_level: numbers[0] % 2 == 1 },
                 processor: text(3),
                 params: text(4),
                 max_instances: numbers[1],

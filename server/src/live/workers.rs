@@ -8,6 +8,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use powerjob_common::id::{AppId, NodeRef};
 use powerjob_protocol::json::{InstanceDetail, QueryInstanceStatus};
+use powerjob_protocol::wire::beats::{BeatOverview, GetBeats, RunBeats};
 use powerjob_protocol::wire::server_to_worker::{
     GetTasks, KillAnswers, KillInstances, NameTeams, RunAnswers, RunInstances, StopAnswers,
     StopInstances, TaskOverview,
@@ -28,6 +29,29 @@ pub trait WorkerLink: Send + Sync + std::fmt::Debug + 'static {
         limit: Duration,
         on_answer: Box<dyn FnOnce(Result<RunAnswers, SessionError>) + Send>,
     );
+
+    /// Asks the worker to make the beats of instances, or to take over what has changed about them,
+    /// and waits for `limit`. `on_answer` is called exactly once and must not block.
+    fn run_beats(
+        &self,
+        request: RunBeats,
+        limit: Duration,
+        on_answer: Box<dyn FnOnce(Result<RunAnswers, SessionError>) + Send>,
+    ) {
+        let _ = (request, limit);
+        on_answer(Err(SessionError::Disconnected));
+    }
+
+    /// Asks the worker how the beats of an instance fare. `on_answer` is called exactly once and must
+    /// not block.
+    fn beats(
+        &self,
+        request: GetBeats,
+        on_answer: Box<dyn FnOnce(Result<BeatOverview, SessionError>) + Send>,
+    ) {
+        let _ = request;
+        on_answer(Err(SessionError::Disconnected));
+    }
 
     /// Names the workers of instances whose master the worker is. One that knows no such instances
     /// need not be told.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use powerjob_common::actor::{Port, Refused, Reply};
 use powerjob_common::id::{AppId, InstanceId, NodeRef};
+use powerjob_protocol::wire::beats::{BeatReports, BeatsTaken};
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::node::TapRecords;
 use powerjob_protocol::wire::task_journal::{JournalsKept, KeepJournals, TakeJournal};
@@ -23,6 +24,7 @@ use tokio::sync::oneshot;
 use super::link::NativeLink;
 use super::listener::OpenSessions;
 use super::reports;
+use crate::actor::beat_keeper::KeepBeats;
 use crate::actor::inspector::Nodes;
 use crate::actor::instance_manager::{AnswerSheet, ApplyReports};
 use crate::actor::log_collector::StoreLogs;
@@ -55,6 +57,7 @@ pub(crate) struct ConnectionParts {
     pub(crate) logs: Port<StoreLogs>,
     pub(crate) keep_journals: Port<KeepParts>,
     pub(crate) read_journals: Port<ReadJournal>,
+    pub(crate) beats: Port<KeepBeats>,
     pub(crate) ownership: Ownership,
     pub(crate) cluster: Cluster,
     pub(crate) nodes: Nodes,
@@ -125,6 +128,7 @@ impl Inbox for WorkerInbox {
             LogChunks::TYPE => self.on_logs(message),
             KeepJournals::TYPE => self.on_keep_journals(message),
             TakeJournal::TYPE => self.on_take_journal(message),
+            BeatReports::TYPE => self.on_beats(message),
             _ => message.refuse(ErrorCode::UNKNOWN_TYPE, "not a message for a server", 0),
         }
     }
@@ -276,6 +280,26 @@ impl WorkerInbox {
             Ok(()) => answer_later(responder, taken, |taken| taken),
             Err(refused) => refuse_for_now(responder, &refused),
         }
+    }
+
+    fn on_beats(&self, message: Incoming) {
+        let Some((BeatReports { items }, Some(responder))) = message.open::<BeatReports>() else {
+            return;
+        };
+        let (reply_to, stored) = Reply::channel();
+        let letter = KeepBeats {
+            app_id: self.app_id,
+            items,
+            reply: reply_to,
+        };
+        if let Err(refused) = self.parts.beats.tell(letter) {
+            let text = refused.to_string();
+            return responder.error(ErrorCode::MAILBOX_FULL, &text, RETRY_AFTER_MS);
+        }
+        tokio::spawn(async move {
+            let is_stored = stored.await.unwrap_or(false);
+            reply(responder, &BeatsTaken { is_stored });
+        });
     }
 
     fn on_tap_records(&self, message: Incoming) {

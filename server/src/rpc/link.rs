@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use powerjob_common::id::NodeRef;
+use powerjob_protocol::wire::beats::{BeatAnswers, BeatOverview, GetBeats, RunBeats};
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::node::{ActorReadings, GetActors, UnwatchTap, WatchTap};
 use powerjob_protocol::wire::server_to_worker::{
@@ -18,6 +19,7 @@ use crate::live::WorkerLink;
 
 const DISPATCHER: &str = "server/dispatcher";
 const TASK_TRACKER: &str = "worker/task_tracker";
+const BEAT_TRACKER: &str = "worker/beat_tracker";
 const HEAVY_TRACKER: &str = "worker/heavy_tracker";
 /// Where a node answers questions about its inside.
 const NODE: &str = "node";
@@ -67,6 +69,27 @@ impl WorkerLink for NativeLink {
     ) {
         self.session
             .ask_then(TASK_TRACKER, DISPATCHER, &request, limit, on_answer);
+    }
+
+    fn run_beats(
+        &self,
+        request: RunBeats,
+        limit: Duration,
+        on_answer: Box<dyn FnOnce(Result<RunAnswers, SessionError>) + Send>,
+    ) {
+        self.session
+            .ask_then(TASK_TRACKER, DISPATCHER, &request, limit, |answer| {
+                on_answer(answer.map(|BeatAnswers { items }| RunAnswers { items }));
+            });
+    }
+
+    fn beats(
+        &self,
+        request: GetBeats,
+        on_answer: Box<dyn FnOnce(Result<BeatOverview, SessionError>) + Send>,
+    ) {
+        self.session
+            .ask_then(BEAT_TRACKER, DISPATCHER, &request, STOP_LIMIT, on_answer);
     }
 
     fn name_teams(&self, teams: NameTeams) {

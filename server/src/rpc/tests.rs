@@ -25,6 +25,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::actor::beat_keeper::KeepBeats;
 use crate::actor::inspector::Nodes;
 use crate::actor::instance_manager::{ApplyReports, shard_of};
 use crate::actor::log_collector::StoreLogs;
@@ -51,6 +52,7 @@ struct Server {
     inventory: Probe<Inventory>,
     shards: Vec<Probe<ApplyReports>>,
     logs: Probe<StoreLogs>,
+    _beats: Probe<KeepBeats>,
     _folder: TempDir,
 }
 
@@ -72,6 +74,7 @@ impl Server {
         let (heartbeat_port, heartbeat) = Probe::new(&scope, "heartbeat", 100);
         let (inventory_port, inventory) = Probe::new(&scope, "inventory", 1);
         let (logs_port, logs) = Probe::new(&scope, "logs", 1);
+        let (beats_port, beats) = Probe::new(&scope, "beats", 1);
         let shards: Vec<_> = ["0", "1"]
             .map(|path| Probe::new(&scope, path, 2))
             .into_iter()
@@ -87,6 +90,7 @@ impl Server {
             logs: logs_port,
             keep_journals: Probe::new(&scope, "keep_journals", 1).0,
             read_journals: Probe::new(&scope, "read_journals", 1).0,
+            beats: beats_port,
             ownership: ownership.clone(),
             cluster: cluster.clone(),
             nodes: Nodes::default(),
@@ -116,6 +120,7 @@ impl Server {
             inventory,
             shards: shards.into_iter().map(|shard| shard.1).collect(),
             logs,
+            _beats: beats,
             _folder: folder,
         }
     }

@@ -91,7 +91,8 @@ fn why_not_scheduled(job: &JobDefinition, now: UnixMillis) -> Option<ReasonCode>
         return Some(ReasonCode::ScheduleOver);
     }
     match job.schedule.kind {
-        TimeExpressionType::Api | TimeExpressionType::FixedDelay => None,
+        _ if job.is_loop() => None,
+        TimeExpressionType::Api => None,
         TimeExpressionType::Workflow => Some(ReasonCode::OnlyInWorkflows),
         _ if job.next_trigger_at.is_none() => Some(ReasonCode::NoFurtherTime),
         _ => None,

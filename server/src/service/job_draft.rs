@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use powerjob_common::id::{AppId, JobId};
 use powerjob_common::reason::ReasonCode;
-use powerjob_common::status::{DispatchStrategy, ProcessorType, SwitchableStatus};
+use powerjob_common::status::{DispatchStrategy, ExecuteType, ProcessorType, SwitchableStatus};
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::api::job::JobInput;
 
@@ -56,6 +56,13 @@ pub(super) fn draft(input: JobInput, context: DraftContext) -> Result<JobDraft, 
     };
     match parsed {
         Some(parsed) if mistakes.0.is_empty() => {
+            let is_default = input.policy.second_level.is_none()
+                && input.execute_type == ExecuteType::Standalone;
+            let policy = SchedulePolicy {
+                second_level: policy.second_level
+                    || (is_default && policies::is_second_level_by_default(&parsed.spec)),
+                ..policy
+            };
             let rules = (parsed.spec, policy, retry);
             Ok(assemble(input, rules, context))
         }

@@ -443,7 +443,7 @@ pub fn definition(job: &JobDefinition) -> JobInput {
             start_at: job.schedule.lifecycle.start.map(|at| at.0),
             end_at: job.schedule.lifecycle.end.map(|at| at.0),
         },
-        policy: policies::show_policy(job.policy),
+        policy: policies::show_policy(job),
         execute_type: job.execute_type,
         processor_type: job.processor_type,
         processor: job.processor.clone(),

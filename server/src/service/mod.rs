@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod app_password;
 pub mod apps;
 mod attempts;
+pub mod beats;
 pub mod calendar;
 mod cursor;
 mod diagnosis;

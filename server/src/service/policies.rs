@@ -1,12 +1,14 @@
 //! The rules of a job as people write them, and back.
 
 use powerjob_common::reason::{Reason, ReasonCode};
-use powerjob_common::status::{BackOffKind, MisfirePolicy, OverlapPolicy};
+use powerjob_common::status::{BackOffKind, MisfirePolicy, OverlapPolicy, TimeExpressionType};
 use powerjob_protocol::api::policy::{PolicyInput, RetryInput};
 
 use super::mistakes::Mistakes;
+use crate::domain::job::{JobDefinition, ScheduleSpec};
 use crate::domain::policy::{BackOff, Misfire, Overlap, RetryPolicy, SchedulePolicy};
 
+const SECOND_MS: i64 = 1_000;
 const MAX_CATCH_UP: u32 = 1_000;
 const MAX_QUEUE: u32 = 10_000;
 const DEFAULT_QUEUE: u32 = 100;
@@ -49,7 +51,19 @@ pub(super) fn read_policy(input: &PolicyInput, mistakes: &mut Mistakes) -> Sched
             OverlapPolicy::Replace => Overlap::Replace,
         },
         jitter_ms: jitter,
+        second_level: input.second_level.unwrap_or(false),
     }
+}
+
+/// Whether one instance makes all beats of a fixed rate or delay, when nobody says so: with shorter
+/// intervals a row for each beat would be a burden.
+pub(super) fn is_second_level_by_default(schedule: &ScheduleSpec) -> bool {
+    let is_fixed = matches!(
+        schedule.kind,
+        TimeExpressionType::FixedRate | TimeExpressionType::FixedDelay
+    );
+    let every_ms = schedule.expression.trim().parse::<i64>();
+    is_fixed && every_ms.is_ok_and(|every_ms| every_ms < SECOND_MS)
 }
 
 /// Understands how failed runs are repeated; what is wrong is replaced by something near.
@@ -100,7 +114,12 @@ pub(super) fn read_retry(input: &RetryInput, mistakes: &mut Mistakes) -> RetryPo
 }
 
 /// The rules of a schedule as a person would write them.
-pub(super) fn show_policy(policy: SchedulePolicy) -> PolicyInput {
+pub(super) fn show_policy(job: &JobDefinition) -> PolicyInput {
+    let policy = job.policy;
+    let is_fixed = matches!(
+        job.schedule.kind,
+        TimeExpressionType::FixedRate | TimeExpressionType::FixedDelay
+    );
     let (misfire, catch_up) = match policy.misfire {
         Misfire::Skip => (MisfirePolicy::Skip, None),
         Misfire::Once => (MisfirePolicy::Once, None),
@@ -118,6 +137,7 @@ pub(super) fn show_policy(policy: SchedulePolicy) -> PolicyInput {
         overlap,
         queue_limit,
         jitter_ms: policy.jitter_ms,
+        second_level: is_fixed.then_some(policy.second_level),
     }
 }
 
@@ -150,6 +170,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::worker_filter::tests::job;
 
     fn policy(value: serde_json::Value) -> (SchedulePolicy, Vec<String>) {
         let input = serde_json::from_value(value).expect("rules");
@@ -178,7 +199,11 @@ mod tests {
             let (read, mistakes) = policy(value.clone());
             assert_eq!(mistakes, [""; 0], "{value}");
             let mut again = Mistakes::default();
-            assert_eq!(read_policy(&show_policy(read), &mut again), read);
+            let job = JobDefinition {
+                policy: read,
+                ..job()
+            };
+            assert_eq!(read_policy(&show_policy(&job), &mut again), read);
             assert_eq!(fields(again), [""; 0], "{value}");
         }
         assert_eq!(policy(json!({})).0, SchedulePolicy::default());
@@ -195,6 +220,32 @@ mod tests {
             assert_eq!(fields(again), [""; 0], "{value}");
         }
         assert_eq!(retry(json!({})).0, RetryPolicy::default());
+    }
+
+    #[test]
+    fn short_intervals_are_second_level_unless_somebody_says_otherwise() {
+        for (kind, expression, expected) in [
+            (TimeExpressionType::FixedRate, "999", true),
+            (TimeExpressionType::FixedDelay, " 1 ", true),
+            (TimeExpressionType::FixedRate, "1000", false),
+            (TimeExpressionType::Cron, "1", false),
+        ] {
+            let schedule = ScheduleSpec {
+                kind,
+                expression: expression.to_owned(),
+                ..job().schedule
+            };
+            assert_eq!(is_second_level_by_default(&schedule), expected, "{kind:?}");
+        }
+        let (read, _) = policy(json!({"secondLevel": true}));
+        let mut job = JobDefinition {
+            policy: read,
+            ..job()
+        };
+        job.schedule.kind = TimeExpressionType::FixedDelay;
+        assert_eq!(show_policy(&job).second_level, Some(true));
+        job.schedule.kind = TimeExpressionType::Cron;
+        assert_eq!(show_policy(&job).second_level, None);
     }
 
     #[test]

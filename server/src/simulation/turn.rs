@@ -103,7 +103,7 @@ impl ServerNode {
                 SchedulerLetter::Committed(results) => self.planner.committed(results),
                 SchedulerLetter::Schedule(it) => self.planner.schedule_app(it),
                 SchedulerLetter::Unschedule(app_id) => self.planner.unschedule_app(app_id),
-                SchedulerLetter::Ended(it) => self.planner.run_ended(it.job_id, it.ended_at),
+                SchedulerLetter::Ended(it) => self.planner.run_ended(it.job_id, it.end),
                 SchedulerLetter::Reloaded(job_id, found) => {
                     self.planner.reloaded(job_id, found.map(|job| *job));
                 }

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod app;
 pub mod assignment;
+mod beats;
 mod connect;
 #[cfg(test)]
 mod contract;

@@ -39,7 +39,8 @@ impl Store {
         .await
     }
 
-    /// Deletes finished instances with their attempts and journals; one transaction. Those that are open (again)
+    /// Deletes finished instances with their attempts, journals and what is kept of their beats; one
+    /// transaction. Those that are open (again)
     /// or belong to an open workflow run stay. Returns how many were deleted.
     pub async fn delete_instances(&self, ids: Vec<InstanceId>) -> Result<u64, Error> {
         self.write(async move |sql: Sql| {
@@ -56,6 +57,10 @@ impl Store {
             let text = "delete from {pj_task_journal} where instance_id in {ids} \
                 and not exists (select 1 from {instance_info} i \
                 where i.{instance_key} = {pj_task_journal}.instance_id)";
+            sql.execute(text, vec![ids()]).await?;
+            let text = "delete from {pj_beats} where instance_id in {ids} \
+                and not exists (select 1 from {instance_info} i \
+                where i.{instance_key} = {pj_beats}.instance_id)";
             sql.execute(text, vec![ids()]).await?;
             Ok(deleted)
         })

@@ -8,6 +8,7 @@ use powerjob_common::actor::ActorScope;
 use powerjob_common::id::{InstanceId, NodeRef};
 use powerjob_common::secret::Secret;
 use powerjob_common::time::SystemClock;
+use powerjob_protocol::wire::beats::{BeatAnswers, BeatRun, RunBeats};
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::server_to_worker::{
     KillAnswers, KillInstances, NameTeams, RunAnswer, RunAnswers, RunInstance, RunInstances,
@@ -31,6 +32,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// What the server sent.
 enum Order {
     Run(RunInstances, Responder),
+    Beats(RunBeats, Responder),
     Stop(StopInstances, Responder),
     Kill(KillInstances, Responder),
 }
@@ -43,6 +45,9 @@ impl Inbox for Desk {
             RunInstances::TYPE => message
                 .open()
                 .map(|(body, way)| Order::Run(body, way.expect("a question"))),
+            RunBeats::TYPE => message
+                .open()
+                .map(|(body, way)| Order::Beats(body, way.expect("a question"))),
             StopInstances::TYPE => message
                 .open()
                 .map(|(body, way)| Order::Stop(body, way.expect("a question"))),
@@ -174,7 +179,26 @@ impl FakeWorker {
                 request.items
             }
             Order::Stop(..) | Order::Kill(..) => panic!("expected runs, got a stop"),
+            Order::Beats(..) => panic!("expected runs, got one with beats"),
         }
+    }
+
+    /// The one instance with beats that comes next, answered with `verdict`.
+    pub(crate) async fn take_beats(&mut self, verdict: RunVerdict) -> BeatRun {
+        let Order::Beats(mut request, way) = self.next_order().await else {
+            panic!("expected an instance with beats");
+        };
+        assert_eq!(request.items.len(), 1, "one instance was expected");
+        let item = request.items.remove(0);
+        let answer = RunAnswer {
+            instance_id: item.run.instance_id,
+            attempt: item.run.attempt,
+            verdict,
+        };
+        let items = vec![answer];
+        way.reply(&BeatAnswers { items })
+            .expect("the session is open");
+        item
     }
 
     /// The next runs, accepted.
@@ -198,7 +222,7 @@ impl FakeWorker {
                     .expect("the session is open");
                 request.items.remove(0)
             }
-            Order::Run(..) | Order::Kill(..) => panic!("expected a stop"),
+            Order::Run(..) | Order::Beats(..) | Order::Kill(..) => panic!("expected a stop"),
         }
     }
 
@@ -216,7 +240,7 @@ impl FakeWorker {
                 }
                 request.items.remove(0)
             }
-            Order::Run(..) | Order::Stop(..) => panic!("expected a kill"),
+            Order::Run(..) | Order::Beats(..) | Order::Stop(..) => panic!("expected a kill"),
         }
     }
 

@@ -3,6 +3,7 @@
 mod cluster;
 mod fake_worker;
 
+mod beats;
 mod cleaning;
 mod failures;
 mod life;

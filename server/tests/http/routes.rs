@@ -15,6 +15,7 @@ GET /apps/{appId}/statistics: READ on the application
 GET /apps/{appId}/workers: READ on the application
 GET /apps/{appId}: READ on the application
 GET /apps: an account
+GET /instances/{instanceId}/beats: READ on the instance's application
 GET /instances/{instanceId}/log/download: OPS on the instance's application
 GET /instances/{instanceId}/log/stream: OPS on the instance's application
 GET /instances/{instanceId}/log: OPS on the instance's application

@@ -191,6 +191,7 @@ fn job(random: &mut Random, id: i64, app_id: AppId) -> JobDefinition {
         misfire,
         overlap,
         jitter_ms: random.of(&[0, 0, 0, 300]),
+        second_level: false,
     };
     let delay_ms = random.of(&[100, 1_000]);
     let mut job = JobDefinition {

@@ -1,6 +1,8 @@
 //! The actors of a worker, one in each file. All run on the worker's own thread, together with its
 //! connection; users' code runs elsewhere and cannot hold them up.
 
+pub(crate) mod beat_letters;
+pub(crate) mod beat_tracker;
 pub(crate) mod guest_tracker;
 pub(crate) mod health_reporter;
 pub(crate) mod heavy_letters;

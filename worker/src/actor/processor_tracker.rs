@@ -1,9 +1,10 @@
 //! The executor side of runs: who runs, who waits, whose time is up.
 //!
 //! * **Owns** the places for runs, the queues in front of them, and the deadlines.
-//! * **Hears** from the task tracker and the guest tracker (`StartRuns`, `CancelRuns`), from the shutdown (`CancelAllRuns`)
+//! * **Hears** from the task tracker, the guest tracker and the beat tracker (`StartRuns`,
+//!   `CancelRuns`), from the shutdown (`CancelAllRuns`)
 //!   and from running code through the event queue.
-//! * **Tells** the task tracker, and the guest tracker about tasks, what starts and ends
+//! * **Tells** the task tracker, the guest tracker about tasks and the beat tracker about beats, what starts and ends
 //!   (`TaskEvents`).
 //! * **Survives** a restart: nothing; runs are forgotten with the process.
 //! * **Dies**: the worker ends with an error, because runs would go on unseen.
@@ -38,6 +39,8 @@ pub(crate) struct ProcessorTrackerParts {
     pub(crate) task_tracker: Port<TaskEvents>,
     /// Who hears of the tasks of instances that are spread over several workers.
     pub(crate) guests: Port<TaskEvents>,
+    /// Who hears of the beats of second-level jobs.
+    pub(crate) beats: Port<TaskEvents>,
     pub(crate) events: Arc<EventQueue>,
     /// Where users' code runs.
     pub(crate) runtime: Handle,
@@ -163,12 +166,16 @@ impl ProcessorTracker {
             }
         }
         self.start_waiting();
-        let (instances, tasks): (Vec<_>, Vec<_>) = events
+        let (instances, parts): (Vec<_>, Vec<_>) = events
             .into_iter()
             .partition(|event| event.key().number == 0);
+        let (beats, tasks): (Vec<_>, Vec<_>) = parts
+            .into_iter()
+            .partition(|event| event.key().beat().is_some());
         for (port, events) in [
             (&self.parts.task_tracker, instances),
             (&self.parts.guests, tasks),
+            (&self.parts.beats, beats),
         ] {
             if !events.is_empty()
                 && let Err(refused) = port.tell(TaskEvents { events })

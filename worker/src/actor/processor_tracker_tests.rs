@@ -41,6 +41,7 @@ fn stage_with(concurrency: usize, cancel_grace: Duration) -> Stage {
     let scope = ActorScope::new("test", clock.clone());
     let (task_tracker, events) = Probe::new(&scope, "worker/task_tracker", 1_000);
     let (guests, _tasks) = Probe::new(&scope, "worker/guest_tracker", 1_000);
+    let (beats, _beats) = Probe::new(&scope, "worker/beat_tracker", 1_000);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -51,6 +52,7 @@ fn stage_with(concurrency: usize, cancel_grace: Duration) -> Stage {
         me: slot.port(),
         task_tracker,
         guests,
+        beats,
         events: Arc::new(EventQueue::default()),
         runtime: runtime.handle().clone(),
         clock: clock.clone(),

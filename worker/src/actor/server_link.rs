@@ -19,6 +19,7 @@ use powerjob_common::time::Clock;
 use powerjob_protocol::wire::task_journal::{
     JournalTaken, JournalsKept, KeepJournals, KeepVerdict, TakeVerdict,
 };
+use powerjob_protocol::wire::beats::BeatReports;
 use powerjob_protocol::wire::worker_to_server::{
     InstanceReports, LogChunks, WorkerHeartbeat, WorkerInventory,
 };
@@ -26,6 +27,7 @@ use powerjob_session::{CloseCause, ErrorCode, Inbox, Session, SessionError};
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 
+use super::beat_letters::{BeatRequests, BeatsAnswered, BeatsAsked, SendBeats};
 use super::heavy_letters::{TasksAsked, TeamsNamed};
 use super::journal_letters::{AskJournal, SendJournals};
 use super::letters::{
@@ -71,11 +73,14 @@ pub(crate) struct ServerLinkParts {
     pub(crate) stop: Port<StopRequests>,
     pub(crate) teams: Port<TeamsNamed>,
     pub(crate) tasks: Port<TasksAsked>,
+    pub(crate) run_beats: Port<BeatRequests>,
+    pub(crate) beats: Port<BeatsAsked>,
     pub(crate) inventory: Port<TakeInventory>,
     pub(crate) inventory_answered: Port<InventoryAnswered>,
     pub(crate) session_lost: Port<SessionLost>,
     pub(crate) reports_answered: Port<ReportsAnswered>,
     pub(crate) logs_answered: Port<LogsAnswered>,
+    pub(crate) beats_answered: Port<BeatsAnswered>,
     pub(crate) dialing: Dialing,
     pub(crate) presentation: Presentation,
     pub(crate) load: watch::Receiver<Load>,
@@ -262,6 +267,28 @@ impl Handler<Mail<AskJournal>> for ServerLink {
     }
 }
 
+impl Handler<Mail<SendBeats>> for ServerLink {
+    type Result = ();
+
+    fn handle(&mut self, mail: Mail<SendBeats>, _ctx: &mut Self::Context) {
+        let (SendBeats { items }, ticket) = mail.open();
+        let answered = self.parts.beats_answered.clone();
+        let tell = move |is_stored| {
+            drop(ticket); // counted until the server has answered
+            if let Err(refused) = answered.tell(BeatsAnswered { is_stored }) {
+                tracing::error!(%refused, "the beat tracker did not take the server's answer");
+            }
+        };
+        let Some(session) = &self.session else {
+            return tell(false);
+        };
+        let (message, from) = (BeatReports { items }, "worker/beat_tracker");
+        session.ask_then(SERVER, from, &message, LOG_LIMIT, move |result| {
+            tell(result.is_ok_and(|answer| answer.is_stored));
+        });
+    }
+}
+
 impl Handler<Mail<MetricsSampled>> for ServerLink {
     type Result = ();
 
@@ -370,6 +397,8 @@ fn inbox(
         stop: parts.stop.clone(),
         teams: parts.teams.clone(),
         tasks: parts.tasks.clone(),
+        run_beats: parts.run_beats.clone(),
+        beats: parts.beats.clone(),
         node: NodeDesk::new(parts.scope.clone()),
         course: parts.dialing.course.clone(),
         closed: Mutex::new(Some(sender)),

@@ -1,13 +1,15 @@
-//! The instances of this worker: it carries out stand-alone ones itself, and hands those that are
-//! spread over several workers to the heavy tracker.
+//! The instances of this worker: it carries out stand-alone ones itself, hands those that are
+//! spread over several workers to the heavy tracker, and second-level ones to the beat tracker.
 //!
 //! * **Owns** the task table and the outbox of reports, in its `domain::tracker::Tracker`.
-//! * **Hears** from the server link (requests, answers, sessions), the processor tracker
-//!   and the heavy tracker (`TaskEvents`), the spool (`ReportsSpooled`) and the shutdown (`Drain`).
-//! * **Tells** the processor tracker and the heavy tracker what to run and to cancel, the spool what to keep, and the
+//! * **Hears** from the server link (requests, answers, sessions), the processor tracker,
+//!   the heavy tracker and the beat tracker (`TaskEvents`), the spool (`ReportsSpooled`) and the shutdown (`Drain`).
+//! * **Tells** the processor tracker and both other trackers what to run and to cancel, the spool what to keep, and the
 //!   server link what to report.
 //! * **Survives** a restart of the process: ends that were spooled, see `store`.
 //! * **Dies**: the worker ends with an error; the server hears of a lost worker.
+
+mod beats;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use powerjob_protocol::wire::server_to_worker::{
 use powerjob_protocol::wire::worker_to_server::InstanceReport;
 use tokio::sync::watch;
 
+use super::beat_letters::{EndBeats, KeepBeats};
 use super::heavy_letters::{CancelMasters, StartMasters};
 use super::letters::{
     CancelRuns, Drain, InventoryAnswered, ReportsAnswered, ReportsSpooled, RunRequests,
@@ -48,6 +51,8 @@ pub(crate) struct TaskTrackerParts {
     pub(crate) cancel: Port<CancelRuns>,
     pub(crate) start_heavy: Port<StartMasters>,
     pub(crate) cancel_heavy: Port<CancelMasters>,
+    pub(crate) keep_beats: Port<KeepBeats>,
+    pub(crate) end_beats: Port<EndBeats>,
     pub(crate) send: Port<SendReports>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) setting: Arc<RunSetting>,
@@ -67,6 +72,8 @@ pub(crate) struct TaskTracker {
     tracker: Tracker,
     /// Runs that the heavy tracker has.
     heavy: HashSet<RunKey>,
+    /// Runs that the beat tracker has.
+    beats: HashSet<RunKey>,
 }
 
 /// What a request for runs leads to.
@@ -82,6 +89,7 @@ impl TaskTracker {
         Self {
             tracker: Tracker::new(parts.limits, parts.spool.is_some(), restored),
             heavy: HashSet::new(),
+            beats: HashSet::new(),
             parts,
         }
     }
@@ -157,6 +165,7 @@ impl Handler<Mail<TaskEvents>> for TaskTracker {
                 } => self.tracker.started(key, started_at_ms, Some(words)),
                 RunEvent::Ended { key, end } => {
                     self.heavy.remove(&key);
+                    self.beats.remove(&key);
                     self.tracker.ended(key, end);
                 }
                 RunEvent::Returned { .. } => {}
@@ -279,6 +288,15 @@ impl TaskTracker {
             let runs = heavy;
             if let Err(refused) = self.parts.cancel_heavy.tell(CancelMasters { runs }) {
                 tracing::error!(%refused, "the heavy tracker did not take a cancellation");
+            }
+        }
+        let (beats, cancels): (Vec<_>, Vec<_>) = cancels
+            .into_iter()
+            .partition(|(key, _)| self.beats.contains(key));
+        if !beats.is_empty() {
+            let runs = beats;
+            if let Err(refused) = self.parts.end_beats.tell(EndBeats { runs, at_once }) {
+                tracing::error!(%refused, "the beat tracker did not take a cancellation");
             }
         }
         if !cancels.is_empty() {

@@ -3,10 +3,14 @@ use std::future::Future;
 use powerjob_common::actor::{ActorScope, ActorSlot, Guardian, OnDeath, Probe, Reply};
 use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::{ManualClock, UnixMillis};
+use powerjob_protocol::wire::beats::{
+    BeatAnswers, BeatKind, BeatPlan, BeatRun, CrowdedBeat, MissedBeats,
+};
 use powerjob_protocol::wire::server_to_worker::{StopInstance, StopReason};
 use powerjob_protocol::wire::worker_to_server::{ReportAnswer, WorkerInventory};
 
 use super::*;
+use crate::actor::beat_letters::BeatRequests;
 use crate::actor::letters::Answer;
 use crate::domain::RunKey;
 use crate::domain::ending::{CancelReason, Ending};
@@ -28,9 +32,21 @@ struct Stage {
     cancel: Probe<CancelRuns>,
     heavy: Probe<StartMasters>,
     cancelled_heavy: Probe<CancelMasters>,
+    kept_beats: Probe<KeepBeats>,
+    ended_beats: Probe<EndBeats>,
     send: Probe<SendReports>,
     load: watch::Receiver<Load>,
     _guardian: Guardian,
+}
+
+fn stop_of(instance_id: i64) -> StopInstance {
+    StopInstance {
+        instance_id,
+        attempt: 1,
+        epoch: 7,
+        trace_id: [0; 16],
+        reason: StopReason::User,
+    }
 }
 
 fn stage(restored: Vec<InstanceReport>) -> Stage {
@@ -40,6 +56,8 @@ fn stage(restored: Vec<InstanceReport>) -> Stage {
     let (cancel_port, cancel) = Probe::new(&scope, "worker/processor_tracker", 64);
     let (start_heavy, heavy) = Probe::new(&scope, "worker/heavy_tracker", 64);
     let (cancel_heavy, cancelled_heavy) = Probe::new(&scope, "worker/heavy_tracker", 64);
+    let (keep_beats, kept_beats) = Probe::new(&scope, "worker/beat_tracker", 64);
+    let (end_beats, ended_beats) = Probe::new(&scope, "worker/beat_tracker", 64);
     let (send_port, send) = Probe::new(&scope, "worker/server_link", 64);
     let mut registry = Registry::default();
     let noop = BlockingHandler(|_| Ok(Output::default()));
@@ -58,6 +76,8 @@ fn stage(restored: Vec<InstanceReport>) -> Stage {
         cancel: cancel_port,
         start_heavy,
         cancel_heavy,
+        keep_beats,
+        end_beats,
         send: send_port,
         registry: Arc::new(registry),
         setting: Arc::new(setting),
@@ -82,6 +102,8 @@ fn stage(restored: Vec<InstanceReport>) -> Stage {
         start,
         heavy,
         cancelled_heavy,
+        kept_beats,
+        ended_beats,
         cancel,
         send,
         load,
@@ -306,13 +328,6 @@ async fn a_stale_answer_cancels_the_run() {
 async fn stops_name_what_is_known() {
     let mut stage = stage(Vec::new());
     stage.run(vec![request(1, 1, "noop")]).await;
-    let stop = |instance_id| StopInstance {
-        instance_id,
-        attempt: 1,
-        epoch: 7,
-        trace_id: [0; 16],
-        reason: StopReason::User,
-    };
     let (reply, answers) = Reply::channel();
     let answer = Some(Answer::new(move |answers| reply.send(answers)));
     stage
@@ -320,7 +335,7 @@ async fn stops_name_what_is_known() {
         .port()
         .tell(StopRequests {
             at_once: false,
-            items: vec![stop(1), stop(2)],
+            items: vec![stop_of(1), stop_of(2)],
             answer,
         })
         .expect("taken");
@@ -344,15 +359,8 @@ async fn instances_on_several_workers_go_to_the_heavy_tracker_and_come_back_as_e
     let started = stage.heavy.next(LIMIT).await.expect("a letter");
     assert_eq!(started.runs[0].instance_id, 1);
     assert!(stage.start.try_next().is_none());
-    let item = StopInstance {
-        instance_id: 1,
-        attempt: 1,
-        epoch: 7,
-        trace_id: [0; 16],
-        reason: StopReason::User,
-    };
     let stop = StopRequests {
-        items: vec![item],
+        items: vec![stop_of(1)],
         at_once: false,
         answer: None,
     };
@@ -368,4 +376,43 @@ async fn instances_on_several_workers_go_to_the_heavy_tracker_and_come_back_as_e
         },
     }]);
     stage.load_becomes(0, 1).await;
+}
+
+#[actix::test]
+async fn second_level_instances_go_to_the_beat_tracker_and_a_repetition_changes_them() {
+    let mut stage = stage(Vec::new());
+    let item = BeatRun {
+        instance_id: 1,
+        run: request(1, 1, "noop"),
+        plan: BeatPlan {
+            kind: BeatKind::Rate,
+            every_ms: 10,
+            until_ms: 0,
+            at_once: 0,
+            crowded: CrowdedBeat::Fails,
+            missed: MissedBeats::MakeLast(1),
+        },
+    };
+    for (verdict, is_new) in [(RunVerdict::Accepted, true), (RunVerdict::Duplicate, false)] {
+        let (reply, answers) = Reply::channel();
+        let letter = BeatRequests {
+            items: vec![item.clone()],
+            answer: Some(Answer::new(move |answers| reply.send(answers))),
+        };
+        stage.slot.port().tell(letter).expect("taken");
+        let answers: BeatAnswers = answers.await.expect("an answer");
+        assert_eq!(answers.items[0].verdict, verdict);
+        let kept = stage.kept_beats.next(LIMIT).await.expect("a letter");
+        assert_eq!(kept.items[0].is_new, is_new);
+    }
+    stage.load_becomes(1, 0).await;
+    let stop = StopRequests {
+        items: vec![stop_of(1)],
+        at_once: true,
+        answer: None,
+    };
+    stage.slot.port().tell(stop).expect("taken");
+    let ended = stage.ended_beats.next(LIMIT).await.expect("a letter");
+    assert_eq!(ended.runs, [(key(1), CancelReason::UserStop)]);
+    assert!(ended.at_once);
 }

@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! 1. A run that was asked to end never succeeds, whatever its processor said afterwards.
-//! 2. Only a stop asked for by a person or a program ends as stopped; all other causes are failures.
+//! 2. Only a stop asked for by a person or a program, or by the job's own policy, ends as stopped; all
+//!    other causes are failures.
 
 use powerjob_common::status::InstanceStatus;
 use serde::Serialize;
@@ -18,6 +19,8 @@ pub enum CancelReason {
     Superseded,
     /// The worker shuts down.
     WorkerShutdown,
+    /// The next beat of a second-level job took its place.
+    Replaced,
 }
 
 impl CancelReason {
@@ -28,6 +31,7 @@ impl CancelReason {
             Self::UserStop => 2,
             Self::Superseded => 3,
             Self::WorkerShutdown => 4,
+            Self::Replaced => 5,
         }
     }
 
@@ -38,6 +42,7 @@ impl CancelReason {
             2 => Some(Self::UserStop),
             3 => Some(Self::Superseded),
             4 => Some(Self::WorkerShutdown),
+            5 => Some(Self::Replaced),
             _ => None,
         }
     }
@@ -81,6 +86,7 @@ fn ending_of(reason: CancelReason, how: &str) -> Ending {
         CancelReason::UserStop => (InstanceStatus::Stopped, "user stop instance"),
         CancelReason::Superseded => (InstanceStatus::Failed, "superseded by another attempt"),
         CancelReason::WorkerShutdown => (InstanceStatus::Failed, "worker shutdown"),
+        CancelReason::Replaced => (InstanceStatus::Stopped, "replaced by the next beat"),
     };
     Ending {
         status,
@@ -108,7 +114,7 @@ mod tests {
 
     #[test]
     fn reasons_survive_their_code() {
-        for code in 1..=4 {
+        for code in 1..=5 {
             assert_eq!(
                 CancelReason::from_code(code).map(CancelReason::code),
                 Some(code)

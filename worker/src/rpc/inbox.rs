@@ -3,17 +3,19 @@
 use std::sync::Mutex;
 
 use powerjob_common::actor::{Port, Refused};
+use powerjob_protocol::wire::beats::{BeatAnswers, BeatOverview, GetBeats, RunBeats};
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::node::{GetActors, UnwatchTap, WatchTap};
 use powerjob_protocol::wire::server_to_worker::{
     GetTasks, KillAnswers, KillInstances, NameTeams, OwnerMoved, RunAnswer, RunAnswers,
-    RunInstances, RunVerdict, StopAnswers, StopInstance, StopInstances, TaskOverview,
+    RunInstance, RunInstances, RunVerdict, StopAnswers, StopInstance, StopInstances, TaskOverview,
 };
 use powerjob_session::{CloseCause, ErrorCode, Inbox, Incoming, Responder, Session};
 use tokio::sync::oneshot;
 
 use super::course::Course;
 use super::node::NodeDesk;
+use crate::actor::beat_letters::{BeatRequests, BeatsAsked};
 use crate::actor::heavy_letters::{TasksAsked, TeamsNamed};
 use crate::actor::letters::{Answer, RunRequests, StopRequests};
 
@@ -33,6 +35,8 @@ pub(crate) struct LinkInbox {
     pub(crate) stop: Port<StopRequests>,
     pub(crate) teams: Port<TeamsNamed>,
     pub(crate) tasks: Port<TasksAsked>,
+    pub(crate) run_beats: Port<BeatRequests>,
+    pub(crate) beats: Port<BeatsAsked>,
     pub(crate) node: NodeDesk,
     pub(crate) course: Course,
     pub(crate) closed: Mutex<Option<oneshot::Sender<CloseCause>>>,
@@ -47,6 +51,8 @@ impl Inbox for LinkInbox {
             OwnerMoved::TYPE => self.on_owner_moved(message),
             NameTeams::TYPE => self.on_teams(message),
             GetTasks::TYPE => self.on_get_tasks(message),
+            RunBeats::TYPE => self.on_run_beats(message),
+            GetBeats::TYPE => self.on_get_beats(message),
             GetActors::TYPE => self.node.on_get_actors(message),
             WatchTap::TYPE => self.node.on_watch(session, message),
             UnwatchTap::TYPE => self.node.on_unwatch(message),
@@ -76,25 +82,38 @@ impl LinkInbox {
             return responder.error(ErrorCode::FORBIDDEN, STALE_OWNER, 0);
         }
         if self.run.depth() + items.len() > REQUEST_PLACES {
-            let refuse =
-                |item: &powerjob_protocol::wire::server_to_worker::RunInstance| RunAnswer {
-                    instance_id: item.instance_id,
-                    attempt: item.attempt,
-                    verdict: RunVerdict::Overloaded,
-                };
-            reply(
-                responder,
-                &RunAnswers {
-                    items: items.iter().map(refuse).collect(),
-                },
-            );
-            return;
+            let items = items.iter().map(overloaded).collect();
+            return reply(responder, &RunAnswers { items });
         }
         let answer = Answer::new(move |answers: RunAnswers| reply(responder, &answers));
         self.note(self.run.tell(RunRequests {
             items,
             answer: Some(answer),
         }));
+    }
+
+    fn on_run_beats(&self, message: Incoming) {
+        let Some((RunBeats { items }, Some(responder))) = message.open::<RunBeats>() else {
+            return;
+        };
+        if self.are_stale(items.iter().map(|item| item.run.epoch)) {
+            return responder.error(ErrorCode::FORBIDDEN, STALE_OWNER, 0);
+        }
+        if self.run_beats.depth() + items.len() > REQUEST_PLACES {
+            let items = items.iter().map(|item| overloaded(&item.run)).collect();
+            return reply(responder, &BeatAnswers { items });
+        }
+        let answer = Answer::new(move |answers: BeatAnswers| reply(responder, &answers));
+        let answer = Some(answer);
+        self.note(self.run_beats.tell(BeatRequests { items, answer }));
+    }
+
+    fn on_get_beats(&self, message: Incoming) {
+        let Some((request, Some(responder))) = message.open::<GetBeats>() else {
+            return;
+        };
+        let answer = Answer::new(move |overview: BeatOverview| reply(responder, &overview));
+        self.note(self.beats.tell(BeatsAsked { request, answer }));
     }
 
     fn on_stop(&self, message: Incoming) {
@@ -173,6 +192,14 @@ impl LinkInbox {
         if let Err(refused) = told {
             tracing::warn!(%refused, "a request of a server was not taken");
         }
+    }
+}
+
+fn overloaded(item: &RunInstance) -> RunAnswer {
+    RunAnswer {
+        instance_id: item.instance_id,
+        attempt: item.attempt,
+        verdict: RunVerdict::Overloaded,
     }
 }
 

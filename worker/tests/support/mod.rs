@@ -11,6 +11,7 @@ use powerjob_common::actor::ActorScope;
 use powerjob_common::id::NodeRef;
 use powerjob_common::secret::Secret;
 use powerjob_common::time::SystemClock;
+use powerjob_protocol::wire::beats::{BeatReport, BeatReports, BeatsTaken};
 use powerjob_protocol::wire::message::{WireMessage, WireQuestion};
 use powerjob_protocol::wire::node::TapRecords;
 use powerjob_protocol::wire::server_to_worker::{
@@ -42,6 +43,7 @@ pub(crate) enum Seen {
     Inventory(WorkerInventory),
     Heartbeat(WorkerHeartbeat),
     Reports(Vec<InstanceReport>),
+    Beats(Vec<BeatReport>),
     Logs(Vec<LogChunk>),
     Tap(TapRecords),
     Journal,
@@ -164,6 +166,12 @@ impl Inbox for Desktop {
                     is_last: rest.next().is_none(),
                 };
                 responder.expect("a question").reply(&taken).ok();
+            }
+            BeatReports::TYPE => {
+                let (reports, responder) = message.open::<BeatReports>().expect("reports");
+                self.see(Seen::Beats(reports.items));
+                let answer = BeatsTaken { is_stored: true };
+                responder.expect("a question").reply(&answer).ok();
             }
             WorkerHeartbeat::TYPE => {
                 self.see(Seen::Heartbeat(message.decode().expect("a heartbeat")));

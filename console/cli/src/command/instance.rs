@@ -5,6 +5,7 @@ use powerjob_client::InstanceQuery;
 use powerjob_client::api::id::Id;
 use powerjob_common::status::{InstanceStatus, LogLevel};
 
+use super::beat_view;
 use super::instance_view;
 use super::job::MAX_PAGE;
 use super::job_flags::{log_level, named};
@@ -24,6 +25,7 @@ Examples:
   powerjob instance show 604919300096000323               its steps, attempts, why it waits
   powerjob instance log 604919300096000323 --follow
   powerjob instance tasks 604919300096000323              a map's tasks, by worker, failed ones first
+  powerjob instance beats 604919300096000323              counts and last beats of a second-level job
   powerjob instance wait 604919300096000323 --timeout 5m; echo $?")]
 pub(crate) struct InstanceArgs {
     #[command(flatten)]
@@ -47,6 +49,14 @@ enum InstanceCommand {
         /// Instance id.
         id: Id,
         /// At most so many tasks, 1 to 200.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
+        limit: u32,
+    },
+    /// Show what became of the beats of a second-level job, the newest first.
+    Beats {
+        /// Instance id.
+        id: Id,
+        /// At most so many beats, 1 to 200.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
         limit: u32,
     },
@@ -129,6 +139,10 @@ pub(crate) async fn run(args: InstanceArgs, output: &Output) -> Result<Outcome, 
         InstanceCommand::Tasks { id, limit } => {
             let tasks = client.instance_tasks(id, Some(limit)).await?;
             output.show(&tasks, |tasks| task_view::overview(tasks, output.width()))?;
+        }
+        InstanceCommand::Beats { id, limit } => {
+            let beats = client.instance_beats(id, Some(limit)).await?;
+            output.show(&beats, |beats| beat_view::overview(beats, output.width()))?;
         }
         InstanceCommand::Stop { id } => {
             output.show(&client.stop_instance(id).await?, instance_view::line)?;

@@ -89,6 +89,13 @@ pub(super) fn details(job: &Job) -> String {
         ("overlap", overlap(&definition.policy)),
         ("missed times", misfire(&definition.policy)),
         (
+            "beats",
+            match definition.policy.second_level {
+                Some(true) => "made by a worker inside one run".to_owned(),
+                Some(false) | None => String::new(),
+            },
+        ),
+        (
             "jitter",
             unless_zero(
                 definition.policy.jitter_ms.into(),

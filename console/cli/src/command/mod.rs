@@ -2,6 +2,7 @@
 
 pub(crate) mod actors;
 pub(crate) mod app;
+mod beat_view;
 pub(crate) mod config;
 pub(crate) mod instance;
 mod instance_view;

@@ -26,6 +26,10 @@ pub(crate) struct PolicyFlags {
     /// Scheduled runs start up to so much later, each by another share of it.
     #[arg(long, value_name = "SPAN", value_parser = span::parse_ms, help_heading = "Policies")]
     jitter: Option<u64>,
+    /// With --every or --after-each: whether a worker makes the beats inside one run, true or false;
+    /// if not given, when they are less than a second apart.
+    #[arg(long, value_name = "BOOL", help_heading = "Policies")]
+    second_level: Option<bool>,
     /// How the wait before a repetition grows: fixed, exponential.
     #[arg(long, value_name = "WAY", value_parser = back_off, help_heading = "Policies")]
     retry_backoff: Option<BackOffKind>,
@@ -61,6 +65,7 @@ impl PolicyFlags {
         policy.queue_limit = self.queue_limit.or(policy.queue_limit);
         let jitter = self.jitter.map(|ms| u32::try_from(ms).unwrap_or(u32::MAX));
         set(&mut policy.jitter_ms, &jitter);
+        policy.second_level = self.second_level.or(policy.second_level);
         let retry = &mut job.retry;
         let exponential = self.retry_factor.is_some() || self.retry_limit.is_some();
         let growth = exponential.then_some(BackOffKind::Exponential);

@@ -4,6 +4,7 @@ import type {
   AppChange,
   AppStatistics,
   AppWithSecret,
+  BeatOverview,
   Calendar,
   CleaningStatus,
   Diagnosis,
@@ -80,6 +81,7 @@ export const api = {
     get<Page<InstanceSummary>>(`${app(appId)}/instances`, signal, query),
   instance: (id: Id, signal?: AbortSignal) => get<Instance>(instance(id), signal),
   tasks: (id: Id, signal?: AbortSignal) => get<TaskOverview>(`${instance(id)}/tasks`, signal),
+  beats: (id: Id, signal?: AbortSignal) => get<BeatOverview>(`${instance(id)}/beats`, signal),
   act: (id: Id, action: InstanceAction) =>
     call<Instance>("POST", `${instance(id)}/${action.toLowerCase()}`),
   log: (id: Id, query: Query, signal?: AbortSignal) =>

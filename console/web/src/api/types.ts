@@ -55,6 +55,9 @@ export type SignIn = Schemas["SignIn"];
 export type SignedIn = Schemas["SignedIn"];
 export type TappedMessage = Schemas["TappedMessage"];
 export type Timeline = Schemas["Timeline"];
+export type BeatCounts = Schemas["BeatCounts"];
+export type BeatOverview = Schemas["BeatOverview"];
+export type SubInstance = Schemas["SubInstance"];
 export type Task = Schemas["Task"];
 export type TaskCounts = Schemas["TaskCounts"];
 export type TaskOverview = Schemas["TaskOverview"];
@@ -68,7 +71,7 @@ export interface ScheduleCheck {
   count: number;
 }
 
-export type PolicyInput = Filled<Schemas["PolicyInput"], "catchUp" | "queueLimit">;
+export type PolicyInput = Filled<Schemas["PolicyInput"], "catchUp" | "queueLimit" | "secondLevel">;
 export type RetryInput = Filled<Schemas["RetryInput"], "factor" | "limitMs">;
 
 export type JobInput = Omit<

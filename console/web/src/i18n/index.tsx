@@ -105,6 +105,8 @@ const WORDS = new Set<string>(
     ["misfire.text", "ONCE SKIP CATCH_UP"],
     ["overlap", "ALLOW SKIP QUEUE REPLACE"],
     ["overlap.text", "ALLOW SKIP QUEUE REPLACE"],
+    ["beatsIn", "AUTO RUNS ONE_RUN"],
+    ["beatsIn.text", "AUTO RUNS ONE_RUN"],
     ["backOff", "FIXED EXPONENTIAL"],
     ["backOff.text", "FIXED EXPONENTIAL"],
     ["execute", "STANDALONE BROADCAST MAP MAP_REDUCE"],

@@ -17,6 +17,7 @@ use actix::prelude::*;
 use powerjob_common::actor::{Mail, Port};
 use powerjob_common::fail_point;
 use powerjob_common::id::InstanceId;
+use powerjob_protocol::wire::beats::{BeatRun, RunBeats};
 use powerjob_protocol::wire::server_to_worker::{
     KillInstances, NameTeams, RunAnswers, RunInstance, RunInstances, StopInstance, StopInstances,
 };
@@ -86,7 +87,9 @@ impl Dispatcher {
     pub(crate) fn dispatch(&self, DispatchRuns { runs, teams }: DispatchRuns) {
         name_teams(teams);
         let mut by_worker: BTreeMap<u64, Frame> = BTreeMap::new();
-        for Dispatch { link, item } in runs {
+        let (beats, runs): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.beats.is_some());
+        self.send_beats(beats);
+        for Dispatch { link, item, .. } in runs {
             let connection = link.connection();
             let size = size_of(&item);
             let frame = by_worker
@@ -164,6 +167,37 @@ impl Frame {
 }
 
 impl Dispatcher {
+    /// Sends second-level instances, or what has changed about them: they are few.
+    fn send_beats(&self, runs: Vec<Dispatch>) {
+        let mut by_worker: BTreeMap<u64, (Arc<dyn WorkerLink>, RunBeats)> = BTreeMap::new();
+        for Dispatch { link, item, beats } in runs {
+            let Some(plan) = beats else { continue };
+            let none = RunBeats { items: Vec::new() };
+            let (_, request) = by_worker
+                .entry(link.connection())
+                .or_insert_with(|| (link, none));
+            request.items.push(BeatRun {
+                instance_id: item.instance_id,
+                run: item,
+                plan,
+            });
+        }
+        for (connection, (link, request)) in by_worker {
+            for items in in_frames(request.items) {
+                let sent = items
+                    .iter()
+                    .map(|item| (InstanceId(item.instance_id), item.run.attempt))
+                    .collect();
+                let shards = self.shards.clone();
+                link.run_beats(
+                    RunBeats { items },
+                    self.run_limit,
+                    Box::new(move |answer| report_back(&shards, sent, connection, answer)),
+                );
+            }
+        }
+    }
+
     fn send(&self, frame: Frame) {
         let Frame { link, items, .. } = frame;
         let sent: Vec<_> = items
@@ -180,6 +214,24 @@ impl Dispatcher {
         );
         fail_point::hit("dispatch::after_send");
     }
+}
+
+/// Second-level instances in lists that fit into a frame.
+fn in_frames(items: Vec<BeatRun>) -> Vec<Vec<BeatRun>> {
+    let mut frames: Vec<Vec<BeatRun>> = Vec::new();
+    let mut bytes = MAX_FRAME_BYTES;
+    for item in items {
+        let size = size_of(&item.run);
+        bytes += size;
+        match frames.last_mut() {
+            Some(frame) if bytes <= MAX_FRAME_BYTES => frame.push(item),
+            _ => {
+                bytes = size;
+                frames.push(vec![item]);
+            }
+        }
+    }
+    frames
 }
 
 /// Tells each shard what became of its runs.

@@ -13,7 +13,7 @@ use super::agenda::FAILURE_PAUSE;
 use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, shard_of};
 use crate::actor::scheduler::{LoadedJob, ScheduleApp, UnscheduleApp, parse_schedule};
 use crate::actor::worker_registry::ApplyWorkerOrders;
-use crate::domain::instance::Instance;
+use crate::domain::instance::{Instance, Trigger};
 use crate::domain::job::JobDefinition;
 use crate::domain::trigger::take_up;
 use crate::store::job::JobPart;
@@ -152,7 +152,7 @@ impl Loading {
     }
 }
 
-/// Hands the open instances to their managers; returns the jobs that have any.
+/// Hands the open instances to their managers; returns the jobs that have any by their schedule.
 async fn load_instances(
     parts: &ElectorParts,
     app_id: AppId,
@@ -174,7 +174,10 @@ async fn load_instances(
             return Ok(busy);
         };
         after = Some(last.instance_id);
-        busy.extend(piece.iter().map(|instance| instance.job_id));
+        let by_schedule = piece
+            .iter()
+            .filter(|it| matches!(it.trigger, Trigger::Schedule { .. }));
+        busy.extend(by_schedule.map(|instance| instance.job_id));
         load_missing_jobs(parts, &piece, &mut jobs).await?;
         load_former_definitions(parts, &piece, &jobs, &mut former).await?;
         let loaded = adopted(parts, piece, epoch, &jobs, &former);
@@ -243,7 +246,9 @@ fn adopted(
             tracing::error!(instance_id = %instance.instance_id, "the job of an open instance is gone");
         }
         let job = job?.clone();
-        Some(AdoptedRun::loaded(instance, job, epoch, &parts.running))
+        let present = jobs.get(&key.0).filter(|_| job.is_second_level()).cloned();
+        let run = AdoptedRun::loaded(instance, job, epoch, &parts.running);
+        Some(AdoptedRun { present, ..run })
     });
     with_job.collect()
 }
@@ -283,5 +288,5 @@ fn next_of(
         return job.next_trigger_at;
     }
     let schedule = parse_schedule(&job.schedule, parts.zone).ok()?;
-    take_up(&schedule, &job.schedule.lifecycle, is_busy, now)
+    take_up(job, &schedule, is_busy, now)
 }

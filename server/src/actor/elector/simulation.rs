@@ -291,7 +291,7 @@ impl ElectorShell {
             next: self.next_of(&job, busy.contains(&job.id), now),
             job,
         });
-        let is_loop = |it: &LoadedJob| it.job.schedule.kind == TimeExpressionType::FixedDelay;
+        let is_loop = |it: &LoadedJob| it.job.is_loop();
         let (loops, others): (Vec<_>, Vec<_>) = jobs.partition(is_loop);
         let letter = |jobs, is_entered| {
             Need::Schedule(ScheduleApp {
@@ -311,7 +311,7 @@ impl ElectorShell {
             return job.next_trigger_at;
         }
         let schedule = parse_schedule(&job.schedule, self.ground.zone).ok()?;
-        take_up(&schedule, &job.schedule.lifecycle, is_busy, now)
+        take_up(job, &schedule, is_busy, now)
     }
 
     fn give_next(&mut self) {

@@ -119,8 +119,8 @@ impl Shard {
         let link = link.filter(|_| is_ours);
         let Some(link) = link else { return }; // its return, its loss or the status checker goes on
         run.connection = Some(link.connection());
-        let item = run.request();
-        self.outbox.dispatches.push(Dispatch { link, item });
+        let (item, beats) = (run.request(), run.beat_plan());
+        self.outbox.dispatches.push(Dispatch { link, item, beats });
         self.name_team(id);
     }
 
@@ -243,6 +243,8 @@ impl Shard {
             return;
         }
         match &run.waits_for {
+            // It takes the place of all that would follow it.
+            _ if run.has_beats() => {}
             WaitsFor::Worker(reason) => {
                 let cause = no_worker_available(reason, waited);
                 let next = fold::fail(&run.instance.state, &cause, now);

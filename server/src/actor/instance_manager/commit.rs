@@ -1,7 +1,7 @@
 //! After the commit: answering, sending, going back when a write failed.
 
 use powerjob_common::id::InstanceId;
-use powerjob_common::status::TimeExpressionType;
+use powerjob_common::status::InstanceStatus;
 use powerjob_common::time::UnixMillis;
 
 use super::claim::STORE_PAUSE;
@@ -11,6 +11,7 @@ use super::run::Writing;
 use super::shard::{Due, Shard};
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::instance::{Instance, Trigger};
+use crate::domain::trigger::LoopRunEnd;
 use crate::store::write::WriteOutcome;
 
 impl Shard {
@@ -152,6 +153,7 @@ impl Shard {
                 job,
                 epoch,
                 is_counted: false,
+                present: None,
             }],
             now,
         );
@@ -166,14 +168,16 @@ impl Shard {
         let Some(run) = self.runs.get(&id) else {
             return;
         };
-        let is_loop = run.job.schedule.kind == TimeExpressionType::FixedDelay
-            && matches!(run.instance.trigger, Trigger::Schedule { .. });
-        if is_loop {
-            self.outbox.ended.push(RunEnded {
-                job_id: run.job.id,
+        let by_schedule = matches!(run.instance.trigger, Trigger::Schedule { .. });
+        if run.job.is_loop() && by_schedule {
+            let state = &run.instance.state;
+            let end = LoopRunEnd {
                 // By the clock of this server: that of the worker may be wrong.
-                ended_at: run.instance.state.recorded_at.unwrap_or(now),
-            });
+                at: state.recorded_at.unwrap_or(now),
+                is_failure: state.status == InstanceStatus::Failed,
+            };
+            let job_id = run.job.id;
+            self.outbox.ended.push(RunEnded { job_id, end });
         }
         if run.leaves_journal() {
             self.outbox.journals.push(id);

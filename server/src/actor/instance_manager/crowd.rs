@@ -21,16 +21,19 @@ impl Shard {
         if run.job.policy.overlap == Overlap::Replace {
             self.replaceable.entry(run.job.id).or_default().insert(id);
         }
+        self.note_beating(&run);
         self.runs.insert(id, run);
     }
 
     /// Takes a run out of the table.
     pub(super) fn leave(&mut self, id: InstanceId) -> Option<Run> {
         let run = self.runs.remove(&id)?;
-        if let Some(ids) = self.replaceable.get_mut(&run.job.id) {
-            ids.remove(&id);
-            if ids.is_empty() {
-                self.replaceable.remove(&run.job.id);
+        for by_job in [&mut self.replaceable, &mut self.beating] {
+            if let Some(ids) = by_job.get_mut(&run.job.id) {
+                ids.remove(&id);
+                if ids.is_empty() {
+                    by_job.remove(&run.job.id);
+                }
             }
         }
         Some(run)

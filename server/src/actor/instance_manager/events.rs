@@ -16,7 +16,7 @@ use super::message::ChangeError;
 use super::run::{Event, Run, Waiter, stop_at_tracker, stop_order};
 use super::shard::{Due, Shard};
 use crate::actor::dispatcher::Stop;
-use crate::domain::fold::{self, Folded, Report, Retries};
+use crate::domain::fold::{self, Folded, Report};
 use crate::domain::instance::{Instance, InstanceState};
 
 /// A worker that refused a run for lack of room is left alone for so long.
@@ -33,12 +33,7 @@ impl Shard {
         let state = &run.instance.state;
         match event {
             Event::Report(report, slot) => {
-                let retries = Retries {
-                    budget: run.job.instance_retries,
-                    policy: &run.job.retry,
-                    instance: id,
-                };
-                let folded = fold::fold_report(state, &report, retries, now);
+                let folded = fold::fold_report(state, &report, run.retries(), now);
                 if let Some(started_at) = fold::first_start(state, &folded) {
                     self.around.stats.started(&run.instance, started_at);
                 }
@@ -79,11 +74,12 @@ impl Shard {
                     true => fold::fold_master_lost,
                     false => fold::fold_lost,
                 };
-                let folded = fold(state, attempt, &cause, run.job.instance_retries, now);
+                let folded = fold(state, attempt, &cause, run.loss_budget(), now);
                 let stop = self.stop_at_tracker(run, StopReason::Superseded);
                 self.carry_out(id, folded, now);
                 self.stop_then(id, stop);
             }
+            Event::JobChanged(job) => self.apply_job(id, job, now),
             Event::Replaced { by } => self.give_place(id, by, now),
             Event::Stop(reply) => {
                 let stop = self.stop_at_tracker(run, StopReason::User);
@@ -392,6 +388,7 @@ impl Shard {
             run.worker = Some(worker);
         }
         self.happen(id, Event::Confirmed { attempt }, now);
+        self.tell_beats(id); // its job may have been changed while the worker was away
     }
 
     /// The runs that are out at the workers that `is_meant`, oldest first.

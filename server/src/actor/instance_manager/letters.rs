@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use powerjob_common::actor::{Letter, Reply};
 use powerjob_common::id::{AppId, InstanceId, JobId, NodeRef};
-use powerjob_common::time::UnixMillis;
 use powerjob_protocol::wire::server_to_worker::RunVerdict;
 use powerjob_session::SessionError;
 use serde::Serialize;
@@ -13,6 +12,7 @@ use super::answer::AnswerSlot;
 use crate::domain::fold::Report;
 use crate::domain::instance::{Instance, is_out};
 use crate::domain::job::JobDefinition;
+use crate::domain::trigger::LoopRunEnd;
 use crate::live::RunningCounts;
 use crate::store::write::WriteOutcome;
 
@@ -32,6 +32,9 @@ pub(crate) struct AdoptedRun {
     pub(crate) epoch: i64,
     /// Whether it counts among the runs of its job that are out.
     pub(crate) is_counted: bool,
+    /// What became since of the job of an instance with beats, which goes on by it.
+    #[serde(skip)]
+    pub(crate) present: Option<Arc<JobDefinition>>,
 }
 
 impl AdoptedRun {
@@ -53,6 +56,7 @@ impl AdoptedRun {
             job,
             epoch,
             is_counted,
+            present: None,
         }
     }
 }
@@ -164,6 +168,12 @@ pub(crate) struct ForgetRuns {
     pub(crate) ids: Vec<InstanceId>,
 }
 
+/// A second-level job was changed, or has become or ceased to be one; sent by the scheduler.
+#[derive(Debug, Serialize)]
+pub(crate) struct FollowJob {
+    pub(crate) job: Arc<JobDefinition>,
+}
+
 /// The application is not ours any more; sent by the elector.
 #[derive(Debug, Serialize)]
 pub(crate) struct DropApp {
@@ -178,11 +188,11 @@ pub(crate) struct SettleRuns {
     pub(crate) reply: Reply<()>,
 }
 
-/// A run of a fixed-delay job has ended; sent to the scheduler.
+/// A run of a loop has ended; sent to the scheduler.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunEnded {
     pub(crate) job_id: JobId,
-    pub(crate) ended_at: UnixMillis,
+    pub(crate) end: LoopRunEnd,
 }
 
 macro_rules! letters {
@@ -220,6 +230,7 @@ letters! {
     WorkersChanged: false, _it => Vec::new(), _it => 1;
     RunsDue: false, _it => Vec::new(), _it => 1;
     CheckRuns: false, _it => Vec::new(), _it => 1;
+    FollowJob: false, _it => Vec::new(), _it => 1;
     ForgetRuns: false, it => it.ids.clone(), it => it.ids.len();
     DropApp: true, _it => Vec::new(), _it => 1;
     SettleRuns: true, _it => Vec::new(), _it => 1;

@@ -10,6 +10,7 @@
 //! * **Dies**: the process ends; the next one loads the open instances.
 
 mod answer;
+mod beats;
 mod claim;
 mod clock;
 mod commit;
@@ -37,9 +38,9 @@ use powerjob_common::time::UnixMillis;
 
 pub(crate) use self::answer::{AnswerSheet, AnswerSlot};
 pub(crate) use self::letters::{
-    AdoptRuns, AdoptedRun, ApplyReports, CheckRuns, DropApp, ForgetRuns, Holdings, ReconcileWorker,
-    RunEnded, RunVerdicts, RunsDue, RunsUnanswered, SettleRuns, WorkerLost, WorkersChanged,
-    WritesCommitted,
+    AdoptRuns, AdoptedRun, ApplyReports, CheckRuns, DropApp, FollowJob, ForgetRuns, Holdings,
+    ReconcileWorker, RunEnded, RunVerdicts, RunsDue, RunsUnanswered, SettleRuns, WorkerLost,
+    WorkersChanged, WritesCommitted,
 };
 pub use self::message::{
     CancelInstance, ChangeError, KillInstance, ReadInstances, RetryInstance, RunRequest,
@@ -177,7 +178,9 @@ impl InstanceManager {
 
     fn count(&mut self, outbox: &shard::Outbox, now: UnixMillis) {
         let stats = &self.parts.around.stats;
-        for dispatch in &outbox.dispatches {
+        // Those with beats are sent again when their job is edited: late, but no run is.
+        let runs = outbox.dispatches.iter().filter(|it| it.beats.is_none());
+        for dispatch in runs {
             let item = &dispatch.item;
             stats.sent(item.attempt, UnixMillis(item.nominal_time_ms), now);
         }
@@ -313,6 +316,7 @@ handlers! {
     WorkersChanged: shard, _it, _now => shard.has_news = true;
     RunsDue: shard, _it, now => shard.meet_deadlines(now);
     CheckRuns: shard, _it, now => shard.check_runs(now);
+    FollowJob: shard, it, now => shard.follow_job(&it.job, now);
     ForgetRuns: shard, it, _now => shard.forget_called_off(&it.ids);
     DropApp: shard, it, _now => shard.drop_app(it.app_id);
 }

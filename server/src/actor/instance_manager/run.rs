@@ -112,6 +112,8 @@ pub(super) enum Event {
     Replaced {
         by: InstanceId,
     },
+    /// The second-level job whose beats it makes was changed.
+    JobChanged(Arc<JobDefinition>),
     Stop(Reply<Result<Box<Instance>, ChangeError>>),
     Kill(Reply<Result<Box<Instance>, ChangeError>>),
     Cancel(Reply<Result<Box<Instance>, ChangeError>>),
@@ -285,7 +287,8 @@ impl Event {
             | Self::Invalid { .. }
             | Self::Unreceived { .. }
             | Self::Lost { .. }
-            | Self::Replaced { .. } => {}
+            | Self::Replaced { .. }
+            | Self::JobChanged(_) => {}
         }
     }
 }

@@ -129,6 +129,8 @@ pub(super) struct Shard {
     pub(super) queues: BTreeMap<JobId, VecDeque<InstanceId>>,
     /// The open runs of jobs whose runs take each other's place.
     pub(super) replaceable: HashMap<JobId, BTreeSet<InstanceId>>,
+    /// The open runs of second-level jobs.
+    pub(super) beating: HashMap<JobId, BTreeSet<InstanceId>>,
     /// Runs sent and not yet confirmed, in the order of sending.
     pub(super) unconfirmed: VecDeque<Unconfirmed>,
     /// Whether a place was given back or a worker came since the queues were last looked at.
@@ -162,6 +164,7 @@ impl Shard {
             deadlines: BinaryHeap::new(),
             queues: BTreeMap::new(),
             replaceable: HashMap::new(),
+            beating: HashMap::new(),
             unconfirmed: VecDeque::new(),
             has_news: false,
             spread: BTreeSet::new(),

@@ -140,6 +140,7 @@ fn a_run_that_was_not_sent_is_sent_when_its_stop_is_not_stored() {
     let (mut shards, _) = shards(1);
     let shard = &mut shards[0];
     let run = AdoptedRun {
+        present: None,
         instance: Box::new(instance(1, false)),
         job: single_job(),
         epoch: 1,
@@ -167,6 +168,7 @@ fn an_unconfirmed_run_of_a_worker_that_stays_away_is_given_up() {
     let (mut shards, _) = shards_by(clock.clone(), 1);
     let shard = &mut shards[0];
     let run = AdoptedRun {
+        present: None,
         instance: Box::new(instance(1, false)),
         job: Arc::new(job()),
         epoch: 1,

@@ -10,7 +10,7 @@ use powerjob_common::time::UnixMillis;
 use super::letters::AdoptedRun;
 use super::message::{RunRequest, StartError, StartRuns};
 use super::placement::Placed;
-use super::run::{Run, Writing};
+use super::run::{Event, Run, Writing};
 use super::shard::{Due, Shard, Start, token};
 use crate::domain::claim_lead;
 use crate::domain::dispatch::WaitsFor;
@@ -115,6 +115,7 @@ impl Shard {
                 job,
                 epoch,
                 is_counted,
+                present,
             } = adopted;
             let id = instance.instance_id;
             if self.runs.contains_key(&id) || instance.state.status.is_finished() {
@@ -148,6 +149,9 @@ impl Shard {
             self.publish(id);
             self.name_team(id);
             self.advance(id, now);
+            if let Some(job) = present {
+                self.happen(id, Event::JobChanged(job), now);
+            }
         }
     }
 

@@ -78,12 +78,12 @@ impl Planner {
             return None;
         }
         let known = self.parts.jobs.get(job.id);
-        let is_loop = matches!(
+        let has_grid = matches!(
             job.schedule.kind,
             TimeExpressionType::FixedRate | TimeExpressionType::FixedDelay
         );
         let known_next = self.known_next(job.id);
-        if known.is_some_and(|known| goes_on(&known, job)) && (is_loop || known_next.is_some()) {
+        if known.is_some_and(|known| goes_on(&known, job)) && (has_grid || known_next.is_some()) {
             return known_next; // what is called off is made again: the store knows what it is
         }
         first_trigger(schedule, &job.schedule.lifecycle, now)
@@ -95,10 +95,9 @@ impl Planner {
         self.keep_loop_going(job, was_called_off);
     }
 
-    /// A fixed delay goes on when its run ends; if that run was called off, it goes on now.
+    /// A loop goes on when its run ends; if that run was called off, it goes on now.
     fn keep_loop_going(&mut self, job: &JobDefinition, was_called_off: bool) {
-        let is_loop = job.schedule.kind == TimeExpressionType::FixedDelay
-            && job.status == SwitchableStatus::Enable;
+        let is_loop = job.is_loop() && job.status == SwitchableStatus::Enable;
         if is_loop && was_called_off && self.index.get(job.id).is_none() {
             self.index.set(job.id, Some(self.now()));
         }

@@ -31,7 +31,9 @@ pub(crate) use self::message::{
 };
 pub use self::message::{SaveError, SaveJob, SwitchJob};
 use self::planner::{Outbox, Planner, PlannerParts};
-use crate::actor::instance_manager::{AdoptRuns, AdoptedRun, ForgetRuns, RunEnded, shard_of};
+use crate::actor::instance_manager::{
+    AdoptRuns, AdoptedRun, FollowJob, ForgetRuns, RunEnded, shard_of,
+};
 use crate::actor::timer::{Deadline, WakeTimer};
 use crate::domain::job::JobDefinition;
 use crate::live::{Event, EventHub, JobTable, Ownership};
@@ -56,6 +58,7 @@ pub(crate) struct SchedulerParts {
     pub(crate) committed: Port<TriggersCommitted>,
     pub(crate) adopt: Vec<Port<AdoptRuns>>,
     pub(crate) forget: Vec<Port<ForgetRuns>>,
+    pub(crate) follow: Vec<Port<FollowJob>>,
 }
 
 /// See the head of the file.
@@ -234,5 +237,5 @@ handlers! {
         actor.carry_out(ctx);
         it.reply.send(());
     };
-    RunEnded: actor, it => actor.planner.run_ended(it.job_id, it.ended_at);
+    RunEnded: actor, it => actor.planner.run_ended(it.job_id, it.end);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use powerjob_common::id::{InstanceId, JobId};
-use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
+use powerjob_common::status::SwitchableStatus;
 use powerjob_common::time::UnixMillis;
 
 use super::planner::{Planner, STORE_PAUSE, TURN_PAUSE};
@@ -13,7 +13,7 @@ use crate::domain::fold;
 use crate::domain::instance::{Instance, Trigger};
 use crate::domain::job::JobDefinition;
 use crate::domain::look_ahead::horizon;
-use crate::domain::trigger::{Occurrence, Timetable, after_run, plan};
+use crate::domain::trigger::{LoopRunEnd, Occurrence, Timetable, after_run, plan};
 use crate::store::write::{TriggerWrite, WriteOp, WriteOutcome};
 
 /// Jobs that are looked at in one turn.
@@ -170,6 +170,7 @@ impl Planner {
             job: job.clone(),
             epoch,
             is_counted: false,
+            present: None,
         });
         self.outbox.adopted.extend(adopted);
         // A save that came between has set the next time already.
@@ -181,7 +182,7 @@ impl Planner {
         if was_passed_over {
             self.begin_loop_anew(&job);
         }
-        if next.is_none() && job.schedule.kind != TimeExpressionType::FixedDelay {
+        if next.is_none() && !job.is_loop() {
             self.outbox.ended.push(job);
         }
     }
@@ -191,7 +192,11 @@ impl Planner {
         if self.index.get(job.id).is_none()
             && let Some(schedule) = self.schedule(job)
         {
-            let next = after_run(&schedule, &job.schedule.lifecycle, self.now());
+            let end = LoopRunEnd {
+                at: self.now(),
+                is_failure: false,
+            };
+            let next = after_run(job, &schedule, end);
             self.index.set(job.id, next);
         }
     }

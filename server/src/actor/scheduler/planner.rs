@@ -24,7 +24,7 @@ use crate::actor::instance_manager::AdoptedRun;
 use crate::domain::due_index::DueIndex;
 use crate::domain::job::JobDefinition;
 use crate::domain::look_ahead::wake_at;
-use crate::domain::trigger::after_run;
+use crate::domain::trigger::{LoopRunEnd, after_run};
 use crate::live::{JobTable, Ownership};
 use crate::store;
 use crate::store::write::WriteOp;
@@ -151,7 +151,7 @@ impl Planner {
             self.loops.insert(job.id);
         }
         self.index.set(job.id, next);
-        if next.is_none() && has_times(job.schedule.kind) {
+        if next.is_none() && has_times(&job) {
             self.outbox.ended.push(Arc::new(job));
         }
     }
@@ -179,17 +179,17 @@ impl Planner {
         self.not_before.min(now.after(STORE_PAUSE))
     }
 
-    /// A run of a fixed-delay job has ended.
-    pub(crate) fn run_ended(&mut self, job_id: JobId, ended_at: UnixMillis) {
+    /// A run of a loop has ended.
+    pub(crate) fn run_ended(&mut self, job_id: JobId, end: LoopRunEnd) {
         let Some(job) = self.parts.jobs.get(job_id) else {
             return;
         };
         let is_waiting = self.index.get(job_id).is_some() || self.pending.contains_key(&job_id);
-        if is_waiting || job.status != SwitchableStatus::Enable {
+        if is_waiting || job.status != SwitchableStatus::Enable || !job.is_loop() {
             return;
         }
         if let Some(schedule) = self.schedule(&job) {
-            let next = after_run(&schedule, &job.schedule.lifecycle, ended_at);
+            let next = after_run(&job, &schedule, end);
             self.index.set(job_id, next);
             if next.is_none() {
                 self.outbox.ended.push(job);
@@ -267,12 +267,10 @@ impl Planner {
     }
 }
 
-/// Whether such a schedule has a next time until it has ended, whatever its runs do.
-fn has_times(kind: TimeExpressionType) -> bool {
-    !matches!(
-        kind,
-        TimeExpressionType::Api | TimeExpressionType::Workflow | TimeExpressionType::FixedDelay
-    )
+/// Whether its schedule has a next time until it has ended, whatever its runs do.
+fn has_times(job: &JobDefinition) -> bool {
+    let kind = job.schedule.kind;
+    !job.is_loop() && !matches!(kind, TimeExpressionType::Api | TimeExpressionType::Workflow)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use powerjob_common::time::UnixMillis;
 
 use super::draft::first_of;
 use super::{SaveError, SaveJob, Scheduler, SwitchJob};
-use crate::actor::instance_manager::{ForgetRuns, shard_of};
+use crate::actor::instance_manager::{FollowJob, ForgetRuns, shard_of};
 use crate::domain::job::JobDefinition;
 use crate::live::Event;
 use crate::store::job::{JobSave, JobSaved, JobSwitch};
@@ -129,9 +129,14 @@ impl Scheduler {
             Err(error) => return reply.send(Err(self.explain(job_id, error))),
         };
         let job = Arc::new(job);
+        let before = self.parts.jobs.get(job.id);
+        let was_second_level = before.is_some_and(|job| job.is_second_level());
         self.planner.saved(&job, !canceled.is_empty());
         self.carry_out(ctx);
         self.call_off(&canceled);
+        if was_second_level || job.is_second_level() {
+            self.tell_its_run(&job);
+        }
         self.parts.events.publish(job.app_id, || Event::JobChanged {
             job_id: job.id,
             deleted: job.status == SwitchableStatus::Deleted,
@@ -155,6 +160,16 @@ impl Scheduler {
                 && let Err(refused) = port.tell(ForgetRuns { ids })
             {
                 tracing::warn!(%refused, "called-off occurrences were not forgotten");
+            }
+        }
+    }
+
+    /// A second-level job has a run that goes on: whoever has it must hear of the change.
+    fn tell_its_run(&self, job: &Arc<JobDefinition>) {
+        for port in &self.parts.follow {
+            let job = job.clone();
+            if let Err(refused) = port.tell(FollowJob { job }) {
+                tracing::error!(%refused, "an instance manager did not hear of a changed job");
             }
         }
     }

@@ -2,6 +2,7 @@ use chrono_tz::UTC;
 use powerjob_common::status::TimeExpressionType;
 use proptest::prelude::*;
 
+use super::super::worker_filter::tests::job;
 use super::*;
 
 const LOOK_AHEAD: Duration = Duration::from_secs(1);
@@ -19,6 +20,7 @@ fn table(schedule: &Schedule, misfire: Misfire) -> Timetable<'_> {
             misfire,
             ..SchedulePolicy::default()
         },
+        is_loop: schedule.kind() == TimeExpressionType::FixedDelay,
     }
 }
 
@@ -181,8 +183,66 @@ fn a_fixed_delay_goes_on_only_after_its_run() {
         None,
     );
     let delay = schedule(AFTER_700_MS.0, AFTER_700_MS.1);
-    let next = after_run(&delay, &Lifecycle::ALWAYS, UnixMillis(9_000));
-    assert_eq!(next, Some(UnixMillis(9_700)));
+    let end = LoopRunEnd {
+        at: UnixMillis(9_000),
+        is_failure: false,
+    };
+    let mut job = job();
+    job.schedule.kind = AFTER_700_MS.0;
+    assert_eq!(after_run(&job, &delay, end), Some(UnixMillis(9_700)));
+    job.schedule.lifecycle.end = Some(UnixMillis(9_699));
+    assert_eq!(after_run(&job, &delay, end), None);
+}
+
+fn second_level() -> JobDefinition {
+    let mut job = job();
+    (job.schedule.kind, job.schedule.expression) = (EVERY_400_MS.0, EVERY_400_MS.1.to_owned());
+    job.policy.second_level = true;
+    job
+}
+
+/// Spec 01 section 2.4.
+#[test]
+fn a_second_level_job_has_one_instance_until_that_ends() {
+    let job = second_level();
+    let rate = schedule(EVERY_400_MS.0, EVERY_400_MS.1);
+    let table = Timetable::of(&job, &rate);
+    for late in [0, 100_000] {
+        let plan = plan(
+            &table,
+            UnixMillis(5_000),
+            UnixMillis(5_000 + late),
+            LOOK_AHEAD,
+        );
+        assert_eq!(plan.occurrences.len(), 1);
+        assert_eq!(plan.next, None);
+    }
+    for (is_failure, next) in [(false, 10_000), (true, 24_000)] {
+        let end = LoopRunEnd {
+            at: UnixMillis(9_000),
+            is_failure,
+        };
+        assert_eq!(after_run(&job, &rate, end), Some(UnixMillis(next)));
+    }
+    assert_eq!(take_up(&job, &rate, true, UnixMillis(9_000)), None);
+    let next = take_up(&job, &rate, false, UnixMillis(9_000));
+    assert_eq!(next, Some(UnixMillis(10_000)));
+}
+
+#[test]
+fn a_second_level_instance_goes_on_when_its_job_is_edited() {
+    let before = second_level();
+    let mut after = before.clone();
+    after.schedule.expression = "20".to_owned();
+    after.schedule.kind = TimeExpressionType::FixedDelay;
+    assert!(goes_on(&before, &after));
+    after.schedule.lifecycle.start = Some(UnixMillis(1));
+    assert!(!goes_on(&before, &after), "it begins anew");
+    let mut single = before.clone();
+    single.policy.second_level = false;
+    assert!(!goes_on(&before, &single) && !goes_on(&single, &before));
+    single.schedule.expression = "20".to_owned();
+    assert!(!goes_on(&before, &single));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use futures_util::stream;
 use powerjob_common::id::JobId;
 use powerjob_common::status::{ExecuteType, ProcessorType, TimeExpressionType};
 use powerjob_protocol::json;
+use powerjob_protocol::wire::beats::{BeatKind, BeatPlan, RunBeats};
 use powerjob_protocol::wire::server_to_worker::{
     KillAnswers, KillInstances, RunAnswer, RunAnswers, RunInstance, RunInstances, RunVerdict,
     StopAnswers, StopInstances,
@@ -47,6 +48,36 @@ impl JavaLink {
         }
     }
 
+    /// Sends runs, those with beats among them.
+    fn run_all(
+        &self,
+        items: Vec<(RunInstance, Option<BeatPlan>)>,
+        on_answer: Box<dyn FnOnce(Result<RunAnswers, SessionError>) + Send>,
+    ) {
+        if self.peers.strong_count() == 0 {
+            return on_answer(Err(SessionError::Disconnected));
+        }
+        self.go(async move |peers, address| {
+            let (peers, address) = (&peers, &address);
+            let sending = items.into_iter().map(move |(item, beats)| async move {
+                match send(peers, address, &item, beats).await {
+                    Ok(()) => Some(RunAnswer {
+                        instance_id: item.instance_id,
+                        attempt: item.attempt,
+                        verdict: RunVerdict::Accepted,
+                    }),
+                    Err(error) => {
+                        tracing::warn!(worker = address, instance_id = item.instance_id, %error, "a worker did not take a run");
+                        None
+                    }
+                }
+            });
+            let answers = stream::iter(sending).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
+            let items = answers.await.into_iter().flatten().collect();
+            on_answer(Ok(RunAnswers { items }));
+        });
+    }
+
     /// Stops runs; the worker does not say whether it knew them.
     fn stop_all(
         &self,
@@ -84,28 +115,21 @@ impl WorkerLink for JavaLink {
         _limit: Duration,
         on_answer: Box<dyn FnOnce(Result<RunAnswers, SessionError>) + Send>,
     ) {
-        if self.peers.strong_count() == 0 {
-            return on_answer(Err(SessionError::Disconnected));
-        }
-        self.go(async move |peers, address| {
-            let (peers, address) = (&peers, &address);
-            let sending = request.items.into_iter().map(move |item| async move {
-                match send(peers, address, &item).await {
-                    Ok(()) => Some(RunAnswer {
-                        instance_id: item.instance_id,
-                        attempt: item.attempt,
-                        verdict: RunVerdict::Accepted,
-                    }),
-                    Err(error) => {
-                        tracing::warn!(worker = address, instance_id = item.instance_id, %error, "a worker did not take a run");
-                        None
-                    }
-                }
-            });
-            let answers = stream::iter(sending).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
-            let items = answers.await.into_iter().flatten().collect();
-            on_answer(Ok(RunAnswers { items }));
-        });
+        let items = request.items.into_iter().map(|item| (item, None));
+        self.run_all(items.collect(), on_answer);
+    }
+
+    /// The worker makes the beats in its own way: at least 50 ms apart, and a fixed delay some seconds
+    /// longer than asked for.
+    fn run_beats(
+        &self,
+        request: RunBeats,
+        _limit: Duration,
+        on_answer: Box<dyn FnOnce(Result<RunAnswers, SessionError>) + Send>,
+    ) {
+        let items = request.items.into_iter();
+        let items = items.map(|item| (item.run, Some(item.plan)));
+        self.run_all(items.collect(), on_answer);
     }
 
     fn stop(
@@ -158,9 +182,14 @@ impl WorkerSession for JavaLink {
     }
 }
 
-async fn send(peers: &Inner, address: &str, item: &RunInstance) -> Result<(), CallError> {
+async fn send(
+    peers: &Inner,
+    address: &str,
+    item: &RunInstance,
+    beats: Option<BeatPlan>,
+) -> Result<(), CallError> {
     let job = peers.parts.jobs.get(JobId(item.job_id));
-    let request = run_job(item, job.as_deref(), || match &job {
+    let request = run_job((item, beats), job.as_deref(), || match &job {
         Some(job) => cluster::addresses(&peers.parts.workers, job, Some(address)),
         None => vec![address.to_owned()],
     });
@@ -191,18 +220,22 @@ async fn query(
     }
 }
 
-/// The request as the reference has it. Each time of a schedule is a run of its own here, also of
-/// second-level jobs, so that workers are never asked to keep the beat themselves.
+/// The request as the reference has it. A fixed rate or delay whose beats are runs of their own is
+/// nothing special to the worker.
 fn run_job(
-    item: &RunInstance,
+    (item, beats): (&RunInstance, Option<BeatPlan>),
     job: Option<&JobDefinition>,
     workers: impl FnOnce() -> Vec<String>,
 ) -> json::RunJob {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let kind = job.map_or(TimeExpressionType::Api, |job| job.schedule.kind);
-    let kind = match kind.known_to_reference() {
-        TimeExpressionType::FixedRate | TimeExpressionType::FixedDelay => TimeExpressionType::Api,
-        kind => kind,
+    let kind = match (beats.map(|beats| beats.kind), kind.known_to_reference()) {
+        (Some(BeatKind::Rate), _) => TimeExpressionType::FixedRate,
+        (Some(BeatKind::Delay), _) => TimeExpressionType::FixedDelay,
+        (None, TimeExpressionType::FixedRate | TimeExpressionType::FixedDelay) => {
+            TimeExpressionType::Api
+        }
+        (None, kind) => kind,
     };
     let small = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     json::RunJob {
@@ -222,7 +255,7 @@ fn run_job(
         thread_concurrency: small(item.concurrency),
         task_retry_num: small(item.task_retry_num),
         time_expression_type: name(Some(kind.name())),
-        time_expression: None,
+        time_expression: beats.map(|beats| beats.every_ms.to_string()),
         max_instance_num: Some(small(job.map_or(0, |job| job.max_instances))),
         alarm_config: None,
         log_config: Some(format!("{{\"level\":{},\"type\":1}}", item.log_level)),
@@ -236,6 +269,7 @@ fn name(name: Option<&'static str>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use powerjob_protocol::wire::beats::{CrowdedBeat, MissedBeats};
     use serde_json::json;
 
     use super::*;
@@ -268,7 +302,7 @@ mod tests {
     /// Cases E01 and E03 of spec 05 section 14.5.
     #[test]
     fn a_run_goes_out_as_the_reference_has_it() {
-        let request = run_job(&item(), Some(&job()), || {
+        let request = run_job((&item(), None), Some(&job()), || {
             vec!["192.168.1.7:27777".to_owned()]
         });
         assert_eq!(
@@ -284,7 +318,7 @@ mod tests {
         );
     }
 
-    /// In place of case E02: a second-level job is a run for each beat.
+    /// A fixed rate of one run for each beat.
     #[test]
     fn workers_do_not_keep_the_beat() {
         let mut job = job();
@@ -293,8 +327,27 @@ mod tests {
             expression: "2000".to_owned(),
             ..job.schedule
         };
-        let request = run_job(&item(), Some(&job), Vec::new);
+        let request = run_job((&item(), None), Some(&job), Vec::new);
         assert_eq!(request.time_expression_type.as_deref(), Some("API"));
         assert_eq!(request.time_expression, None);
+    }
+
+    /// Case E02 of spec 05 section 14.5.
+    #[test]
+    fn workers_of_the_reference_make_beats_of_their_own() {
+        let mut job = job();
+        job.max_instances = 3;
+        let beats = BeatPlan {
+            kind: BeatKind::Rate,
+            every_ms: 500,
+            until_ms: 0,
+            at_once: 3,
+            crowded: CrowdedBeat::Fails,
+            missed: MissedBeats::MakeLast(1),
+        };
+        let request = run_job((&item(), Some(beats)), Some(&job), Vec::new);
+        assert_eq!(request.time_expression_type.as_deref(), Some("FIXED_RATE"));
+        assert_eq!(request.time_expression.as_deref(), Some("500"));
+        assert_eq!(request.max_instance_num, Some(3));
     }
 }

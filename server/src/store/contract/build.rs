@@ -181,6 +181,7 @@ pub(super) fn job(app: AppId, name: &str) -> JobDefinition {
             misfire: Misfire::CatchUp { runs: 7 },
             overlap: Overlap::Queue { limit: 3 },
             jitter_ms: 250,
+            second_level: true,
         },
         execute_type: ExecuteType::MapReduce,
         processor_type: ProcessorType::BuiltIn,

@@ -416,6 +416,8 @@ pub(super) async fn the_parts_of_an_application_are_all_its_jobs(fixture: Fixtur
         (3, TimeExpressionType::Api, None),
         (4, TimeExpressionType::FixedDelay, None),
         (5, TimeExpressionType::FixedDelay, Some(START)),
+        (6, TimeExpressionType::FixedRate, None),
+        (7, TimeExpressionType::FixedRate, Some(START)),
     ] {
         let mut job = job(mine, &format!("job {number}"));
         job.schedule.kind = kind;
@@ -425,8 +427,8 @@ pub(super) async fn the_parts_of_an_application_are_all_its_jobs(fixture: Fixtur
     store.create_job(job(other, "other"), None).await.unwrap();
     let mut found = Vec::new();
     for (part, count) in [
-        (JobPart::Loops, 2),
-        (JobPart::DueUntil(START), 1),
+        (JobPart::Loops, 3),
+        (JobPart::DueUntil(START), 2),
         (JobPart::DueAfter(START), 2),
     ] {
         let mut pieces = store.jobs_in_pieces(mine, part);

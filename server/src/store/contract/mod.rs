@@ -7,6 +7,7 @@ mod account;
 mod adoption;
 mod app;
 mod assignment;
+mod beats;
 pub(super) mod build;
 mod connections;
 mod instance;
@@ -255,6 +256,9 @@ macro_rules! contract {
         grants_are_unique_and_can_be_taken
         sessions_end
         a_signing_key_is_made_once
+    }
+    beats {
+        the_last_report_of_each_attempt_is_kept_until_its_instance_goes
     }
     retention {
         ages_come_in_the_order_of_rows

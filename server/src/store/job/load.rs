@@ -22,7 +22,7 @@ const LOAD_LIMIT: Duration = Duration::from_secs(600);
 /// Which jobs that are not deleted; the three parts together are all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobPart {
-    /// Those of a fixed delay, which go on when a run ends.
+    /// Those of a fixed delay, and of a fixed rate that have no next time: they go on when a run ends.
     Loops,
     /// Others whose next time is not after this instant.
     DueUntil(UnixMillis),
@@ -32,17 +32,23 @@ pub enum JobPart {
 
 impl JobPart {
     fn condition(self) -> (&'static str, Vec<Value>) {
-        let looping = TimeExpressionType::FixedDelay.code().into();
+        let looping: Value = TimeExpressionType::FixedDelay.code().into();
+        let rate: Value = TimeExpressionType::FixedRate.code().into();
         match self {
-            Self::Loops => ("j.time_expression_type = ?", vec![looping]),
+            Self::Loops => (
+                "(j.time_expression_type = ? \
+                 or (j.time_expression_type = ? and j.next_trigger_time is null))",
+                vec![looping, rate],
+            ),
             Self::DueUntil(until) => (
                 "j.time_expression_type <> ? and j.next_trigger_time <= ?",
                 vec![looping, until.0.into()],
             ),
             Self::DueAfter(after) => (
                 "j.time_expression_type <> ? \
-                 and (j.next_trigger_time > ? or j.next_trigger_time is null)",
-                vec![looping, after.0.into()],
+                 and (j.next_trigger_time > ? \
+                 or (j.next_trigger_time is null and j.time_expression_type <> ?))",
+                vec![looping, after.0.into(), rate],
             ),
         }
     }

@@ -15,6 +15,8 @@ pub(super) struct Policy {
     #[serde(with = "OverlapRule")]
     overlap: Overlap,
     jitter_ms: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    second_level: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,6 +104,7 @@ mod tests {
             misfire: Misfire::CatchUp { runs: 3 },
             overlap: Overlap::Queue { limit: 10 },
             jitter_ms: 5,
+            second_level: false,
         };
         let text =
             r#"{"misfire":{"catch_up":{"runs":3}},"overlap":{"queue":{"limit":10}},"jitter_ms":5}"#;
@@ -112,8 +115,16 @@ mod tests {
             misfire: Misfire::Skip,
             overlap: Overlap::Replace,
             jitter_ms: 0,
+            second_level: false,
         };
         assert_eq!(read_policy(Some(plain)), Ok(expected));
+        let beats = SchedulePolicy {
+            second_level: true,
+            ..expected
+        };
+        let text = r#"{"misfire":"skip","overlap":"replace","jitter_ms":0,"second_level":true}"#;
+        assert_eq!(write_policy(beats).as_deref(), Some(text));
+        assert_eq!(read_policy(Some(text)), Ok(beats));
         let text = r#"{"back_off":{"fixed":{"delay_ms":1}},"jitter":0.5}"#;
         let retry = RetryPolicy {
             back_off: BackOff::Fixed { delay_ms: 1 },
@@ -132,6 +143,7 @@ mod tests {
             misfire: Misfire::CatchUp { runs: u32::MAX },
             overlap: Overlap::Queue { limit: u32::MAX },
             jitter_ms: u32::MAX,
+            second_level: true,
         };
         let retry = RetryPolicy {
             back_off: BackOff::Exponential {

@@ -1,6 +1,7 @@
 //! The schema and its steps. Steps are only ever added, never changed.
 
 mod adoption;
+mod beats;
 mod cluster;
 mod http_workers;
 mod own;
@@ -258,6 +259,7 @@ impl MigratorTraitSelf for Schema {
             self.step("20261121_chosen_worker", Change::ChosenWorker),
             self.step("20261121_http_workers", Change::HttpWorkers),
             self.step("20261122_task_journal", Change::TaskJournal),
+            self.step("20261122_beats", Change::Beats),
         ]
     }
 
@@ -279,6 +281,7 @@ enum Change {
     ChosenWorker,
     HttpWorkers,
     TaskJournal,
+    Beats,
 }
 
 struct Step {
@@ -308,6 +311,7 @@ impl MigrationTrait for Step {
             Change::ChosenWorker => worker_choice::add_chosen_worker(manager, &self.names).await,
             Change::HttpWorkers => http_workers::create(manager, &self.names).await,
             Change::TaskJournal => task_journal::create(manager, &self.names).await,
+            Change::Beats => beats::create(manager, &self.names).await,
         }
     }
 }

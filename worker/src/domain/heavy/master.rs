@@ -290,7 +290,9 @@ impl Master {
         let close = match reason {
             CancelReason::UserStop => CloseReason::Stopped,
             CancelReason::Timeout => CloseReason::TimeLimit,
-            CancelReason::Superseded | CancelReason::WorkerShutdown => CloseReason::Abandoned,
+            CancelReason::Superseded | CancelReason::WorkerShutdown | CancelReason::Replaced => {
+                CloseReason::Abandoned
+            }
         };
         let ending = match reason {
             // As the reference has it for instances with tasks (spec 04 section 12.3).

@@ -7,6 +7,7 @@ export const form = {
   "day.6": "Sat",
   "day.7": "Sun",
   "form.backOff": "Wait between repetitions",
+  "form.beats": "Each time is",
   "form.catchUp": "How many of the last",
   "form.concurrency": "Tasks at once per worker",
   "form.concurrency.hint": "How many tasks of a run one worker handles at the same time",

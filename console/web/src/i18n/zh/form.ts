@@ -9,6 +9,7 @@ export const form: Record<keyof typeof English, string> = {
   "day.6": "周六",
   "day.7": "周日",
   "form.backOff": "重试间隔",
+  "form.beats": "每次触发",
   "form.catchUp": "补跑最近几次",
   "form.concurrency": "单机并发数",
   "form.concurrency.hint": "每个 Worker 同时处理一次运行的子任务数",

@@ -24,6 +24,7 @@ import { Duration, Time } from "../../ui/Time";
 import { useSay } from "../../ui/Toasts";
 import { Copyable, MaybeJson, Pairs, Spinner, Tabs } from "../../ui/bits";
 import { Attempts } from "./Attempts";
+import { BeatsPanel } from "./BeatsPanel";
 import { LogPanel } from "./LogPanel";
 import { TasksPanel } from "./TasksPanel";
 import { TimelinePanel } from "./TimelinePanel";
@@ -87,6 +88,7 @@ function Loaded({ instance, onChanged }: LoadedProps): ReactNode {
       <Head instance={instance} now={now} onChanged={onChanged} />
       <TimelinePanel instance={instance} now={now} />
       <TasksPanel instanceId={instance.id} open={open} />
+      <BeatsPanel instanceId={instance.id} generation={`${instance.attempt}/${instance.status}`} open={open} />
       <div className="columns">
         <Facts instance={instance} />
         <Attempts attempts={instance.attempts} now={now} />

@@ -67,6 +67,7 @@ function useRows(job: Job): Row[] {
   const misfire = word("misfire", policy.misfire);
   add(t("form.misfire"), policy.catchUp ? `${misfire} (${policy.catchUp})` : misfire);
   if (policy.jitterMs > 0) add(t("form.jitter"), format(policy.jitterMs));
+  if (policy.secondLevel) add(t("form.beats"), word("beatsIn", "ONE_RUN"));
   add(t("form.timeLimit"), job.timeLimitMs === 0 ? t("job.noLimit") : format(job.timeLimitMs));
   add(t("form.retries"), t("job.retries", { runs: job.instanceRetries, tasks: job.taskRetries }));
   if (job.instanceRetries > 0) {

@@ -5,10 +5,12 @@ import { Field } from "../../ui/Field";
 import { Choice, DurationInput, NumberInput } from "../../ui/inputs";
 import { Section } from "./sections";
 import { useForm } from "./context";
+import { isSpread } from "./draft";
 import { NumberField } from "./fields";
 
 const MISFIRE = ["ONCE", "SKIP", "CATCH_UP"] as const;
 const OVERLAP = ["ALLOW", "SKIP", "QUEUE", "REPLACE"] as const;
+const BEATS_IN = ["AUTO", "RUNS", "ONE_RUN"] as const;
 const BACK_OFF = ["FIXED", "EXPONENTIAL"] as const;
 
 const FIRST_CATCH_UP = 3;
@@ -75,6 +77,11 @@ function Span({ name, label, hint, value, onChange }: NestedProps): ReactNode {
   );
 }
 
+function beatsIn(secondLevel: boolean | null | undefined): (typeof BEATS_IN)[number] {
+  if (secondLevel === null || secondLevel === undefined) return "AUTO";
+  return secondLevel ? "ONE_RUN" : "RUNS";
+}
+
 /** What the job does about missed times, runs that meet, and failed runs. */
 export function PolicySection(): ReactNode {
   const t = useT();
@@ -83,8 +90,19 @@ export function PolicySection(): ReactNode {
   const change = (part: Partial<PolicyInput>): void => set({ policy: { ...policy, ...part } });
   const changeRetry = (part: Partial<RetryInput>): void => set({ retry: { ...retry, ...part } });
   const isTimed = draft.schedule.type !== "API" && draft.schedule.type !== "WORKFLOW";
+  const isFixed = draft.schedule.type === "FIXED_RATE" || draft.schedule.type === "FIXED_DELAY";
   return (
     <Section title={t("form.section.policy")}>
+      {isFixed && !isSpread(draft) && (
+        <WayField
+          area="beatsIn"
+          name="policy.secondLevel"
+          label={t("form.beats")}
+          ways={BEATS_IN}
+          value={beatsIn(policy.secondLevel)}
+          onChange={(way) => change({ secondLevel: way === "AUTO" ? null : way === "ONE_RUN" })}
+        />
+      )}
       {isTimed && draft.schedule.type !== "FIXED_DELAY" && (
         <WayField
           area="misfire"

@@ -7,7 +7,7 @@ export const NEW_JOB: JobInput = {
   tag: "",
   enabled: true,
   schedule: { type: "CRON", expression: "0 0/10 * * * ?", zone: null, startAt: null, endAt: null },
-  policy: { misfire: "ONCE", catchUp: null, overlap: "ALLOW", queueLimit: null, jitterMs: 0 },
+  policy: { misfire: "ONCE", catchUp: null, overlap: "ALLOW", queueLimit: null, jitterMs: 0, secondLevel: null },
   executeType: "STANDALONE",
   processorType: "BUILT_IN",
   processor: "",
