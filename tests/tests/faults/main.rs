@@ -38,6 +38,7 @@ macro_rules! on_both {
 }
 
 mod bad_input;
+mod beats;
 mod callers;
 mod clock_jumps;
 mod cut_networks;

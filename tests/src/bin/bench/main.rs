@@ -3,6 +3,7 @@
 //! `bench POWERJOB BENCH_WORKER [--quick] [--runs N] [--only TEXT] [--json FILE]`
 
 mod basics;
+mod beats;
 mod delayed;
 mod fail_over;
 mod machine;
@@ -109,6 +110,11 @@ async fn across_processes(plan: &Plan, figures: &mut Figures) -> Outcome<()> {
     for (workers, slots) in [(1, 2), (1, 1_000), (2, 2), (2, 1_000)] {
         if plan.wants(&spread::rate_name(workers, slots)) {
             figures.add([spread::rate(plan, workers, slots).await?]);
+        }
+    }
+    for case in beats::CASES {
+        if plan.wants(&case.name()) {
+            figures.add(beats::rate(plan, case).await?);
         }
     }
     if plan.wants("fail-over of a worker") {

@@ -159,7 +159,7 @@ async fn check_all_once(stage: &Stage, noted: &Value, jobs: usize, due_ms: i64) 
     Err(text.into())
 }
 
-fn quantile_ms(noted: &Value, name: &str) -> f64 {
+pub(super) fn quantile_ms(noted: &Value, name: &str) -> f64 {
     noted["lateUs"][name].as_f64().unwrap_or(f64::NAN) / 1e3
 }
 
