@@ -16,10 +16,10 @@ use actix::prelude::*;
 use powerjob_common::actor::{ActorScope, Letter, Mail, Port};
 use powerjob_common::system_metrics::SystemMetrics;
 use powerjob_common::time::Clock;
+use powerjob_protocol::wire::beats::BeatReports;
 use powerjob_protocol::wire::task_journal::{
     JournalTaken, JournalsKept, KeepJournals, KeepVerdict, TakeVerdict,
 };
-use powerjob_protocol::wire::beats::BeatReports;
 use powerjob_protocol::wire::worker_to_server::{
     InstanceReports, LogChunks, WorkerHeartbeat, WorkerInventory,
 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use powerjob_common::id::{AppId, JobId};
-use powerjob_common::status::{SwitchableStatus, TimeExpressionType};
+use powerjob_common::status::SwitchableStatus;
 use powerjob_common::time::{Clock, UnixMillis};
 
 use super::agenda::{Agenda, FAILURE_PAUSE, Giving};

@@ -194,6 +194,7 @@ fn a_claimed_run_goes_out_though_the_clock_is_set_back() {
         job: single_job(),
         epoch: 1,
         is_counted: false,
+        present: None,
     };
     shard.adopt(vec![run], clock.now());
     shard.committed(vec![(1, WriteOutcome::Applied)], clock.now());
@@ -215,6 +216,7 @@ fn the_grace_of_a_run_without_a_worker_is_as_long_when_the_clock_is_set() {
         job: Arc::new(job()),
         epoch: 1,
         is_counted: false,
+        present: None,
     };
     shard.adopt(vec![run], NOW);
     let grace = Duration::from_millis(job().no_worker_grace_ms);
@@ -249,6 +251,7 @@ fn the_last_of_a_crowd_are_claimed_early_and_sent_in_time() {
             job: job.clone(),
             epoch: 1,
             is_counted: false,
+            present: None,
         };
         shard.adopt(vec![run], NOW);
     }
