@@ -15,7 +15,7 @@ use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use guard::Guard;
 // Databases are made and dropped behind the back of any store.
@@ -198,15 +198,20 @@ fn run(kind: Kind, durability: Durability, folder: &Path, port: u16) -> io::Resu
 }
 
 /// A port of the loopback address that nothing uses, nor the one after it, and that no connection gets by
-/// itself: those begin at 32,768, and may be taken between this call and the start of a server.
+/// itself: those begin at 32,768, and may be taken between this call and the start of a server. No port is
+/// given twice in a process.
 ///
 /// # Errors
 /// When none of many is free.
 pub fn free_port() -> io::Result<u16> {
+    const PAIRS: usize = 11_000;
+    static GIVEN: OnceLock<AtomicUsize> = OnceLock::new();
+    // Processes begin at different places.
+    let given =
+        GIVEN.get_or_init(|| AtomicUsize::new(RandomState::new().hash_one(0) as usize % PAIRS));
+    let next = || 10_000 + 2 * (given.fetch_add(1, Ordering::Relaxed) % PAIRS) as u16;
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let random = || RandomState::new().hash_one(0) % 11_000;
-    let ports = std::iter::repeat_with(|| 10_000 + 2 * random() as u16);
-    let mut free = ports
+    let mut free = std::iter::repeat_with(next)
         .take(100)
         .filter(|port| is_free(*port) && is_free(port + 1));
     free.next().ok_or_else(|| io::ErrorKind::AddrInUse.into())
