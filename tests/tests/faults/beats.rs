@@ -57,7 +57,7 @@ impl Scene {
 
     /// All runs of the job.
     async fn runs(&self) -> Vec<Value> {
-        let path = format!("/v1/apps/{}/instances?job={}", self.app, self.job);
+        let path = format!("/v1/apps/{}/instances?jobId={}", self.app, self.job);
         let page = self.get(&path).await;
         page["items"].as_array().expect("a list").clone()
     }
@@ -67,7 +67,7 @@ impl Scene {
         let is_so = &is_so;
         eventually("there are beats", LIMIT, || async move {
             let runs = self.runs().await;
-            let open = runs.into_iter().find(|run| run["status"] == "RUNNING")?;
+            let open = runs.into_iter().find(|run| run["finishedAt"].is_null())?;
             let id = open["id"].as_str()?.to_owned();
             let path = format!("/v1/instances/{id}/beats?limit=200");
             let beats = self.api.call("GET", &path, &Value::Null).await.ok()?;
