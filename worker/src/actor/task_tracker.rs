@@ -105,6 +105,15 @@ impl Actor for TaskTracker {
     }
 }
 
+/// What the server is told of a run that it asked for: instance and attempt, and the verdict.
+fn answer_of((instance_id, attempt): (i64, u32), verdict: RunVerdict) -> RunAnswer {
+    RunAnswer {
+        instance_id,
+        attempt,
+        verdict,
+    }
+}
+
 impl Handler<Mail<RunRequests>> for TaskTracker {
     type Result = ();
 
@@ -112,16 +121,11 @@ impl Handler<Mail<RunRequests>> for TaskTracker {
         let (RunRequests { items, answer }, _ticket) = mail.open();
         let now_ms = self.parts.setting.clock.now().0;
         let mut accepted = Accepted::default();
-        let mut answers = Vec::with_capacity(items.len());
-        for item in items {
-            let (instance_id, attempt) = (item.instance_id, item.attempt);
-            let verdict = self.admit(item, now_ms, &mut accepted);
-            answers.push(RunAnswer {
-                instance_id,
-                attempt,
-                verdict,
-            });
-        }
+        let admit = |item: RunInstance| {
+            let key = (item.instance_id, item.attempt);
+            answer_of(key, self.admit(item, now_ms, &mut accepted))
+        };
+        let answers = items.into_iter().map(admit).collect();
         self.carry_out(false);
         if let Some(answer) = answer {
             answer.send(RunAnswers { items: answers });

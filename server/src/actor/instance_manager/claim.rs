@@ -27,21 +27,23 @@ pub(super) const STORE_PAUSE: Duration = Duration::from_millis(200);
 impl Shard {
     /// Claims a waiting instance, or puts it into the queue.
     pub(super) fn claim_or_wait(&mut self, id: InstanceId, now: UnixMillis) {
+        match self.place(id) {
+            None => {}
+            Some(Placed::Waits(reason)) => self.enqueue(id, reason, now),
+            Some(Placed::Crowded { out }) => self.meet_crowd(id, out, now),
+            Some(Placed::At(worker)) => self.claim_at(id, worker, now),
+        }
+    }
+
+    /// Looks for a place for an instance; `None` when it does not wait for one.
+    fn place(&mut self, id: InstanceId) -> Option<Placed> {
         if !self.is_idle_waiting(id) {
-            return;
+            return None;
         }
         let monotonic = self.around.clock.monotonic();
-        let Some(run) = self.runs.get_mut(&id) else {
-            return;
-        };
-        match self
-            .placement
-            .place(&run.job, run.chosen_worker(), run.avoid.as_ref(), monotonic)
-        {
-            Placed::Waits(reason) => self.enqueue(id, reason, now),
-            Placed::Crowded { out } => self.meet_crowd(id, out, now),
-            Placed::At(worker) => self.claim_at(id, worker, now),
-        }
+        let run = self.runs.get(&id)?;
+        let (chosen, avoid) = (run.chosen_worker(), run.avoid.as_ref());
+        Some(self.placement.place(&run.job, chosen, avoid, monotonic))
     }
 
     /// Stores a change into waiting; if the instance may go at once and somebody takes it, the claim
@@ -100,6 +102,7 @@ impl Shard {
             .find(run.instance.app_id, &worker.facts.node);
         let is_there = |entry: &WorkerEntry| entry.facts.state != WorkerState::Offline;
         let link = known.filter(is_there).and_then(|entry| entry.link);
+        let link = link.filter(|_| is_ours);
         run.sends += 1;
         run.sent_at = monotonic;
         while let Some(first) = self.unconfirmed.front()
@@ -116,7 +119,6 @@ impl Shard {
             sent_at: monotonic,
             look_at: monotonic + UNCONFIRMED_AFTER,
         });
-        let link = link.filter(|_| is_ours);
         let Some(link) = link else { return }; // its return, its loss or the status checker goes on
         run.connection = Some(link.connection());
         let (item, beats) = (run.request(), run.beat_plan());
@@ -174,19 +176,14 @@ impl Shard {
 
     /// Claims a run of a crowd before its time, if somebody takes it; otherwise it has to wait for that.
     fn claim_early(&mut self, id: InstanceId, now: UnixMillis) {
-        if !self.is_idle_waiting(id) {
-            return;
-        }
-        let monotonic = self.around.clock.monotonic();
-        let Some(run) = self.runs.get_mut(&id) else {
-            return;
-        };
-        let (chosen, avoid) = (run.chosen_worker(), run.avoid.as_ref());
-        match self.placement.place(&run.job, chosen, avoid, monotonic) {
-            Placed::At(worker) => self.claim_at(id, worker, now),
-            Placed::Waits(_) | Placed::Crowded { .. } => {
-                let usual = run.instance.state.expected_at.before(CLAIM_LEAD);
-                self.remind(usual, Due::Claim, id);
+        match self.place(id) {
+            None => {}
+            Some(Placed::At(worker)) => self.claim_at(id, worker, now),
+            Some(Placed::Waits(_) | Placed::Crowded { .. }) => {
+                if let Some(run) = self.runs.get(&id) {
+                    let usual = run.instance.state.expected_at.before(CLAIM_LEAD);
+                    self.remind(usual, Due::Claim, id);
+                }
             }
         }
     }

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use actix::prelude::*;
 use powerjob_common::actor::Mail;
 use powerjob_protocol::wire::beats::{BeatAnswers, BeatRun};
-use powerjob_protocol::wire::server_to_worker::{RunAnswer, RunVerdict};
+use powerjob_protocol::wire::server_to_worker::RunVerdict;
 
-use super::TaskTracker;
+use super::{TaskTracker, answer_of};
 use crate::actor::beat_letters::{BeatJob, BeatRequests, KeepBeats};
 use crate::domain::RunKey;
 use crate::domain::ending::CancelReason;
@@ -20,16 +20,11 @@ impl Handler<Mail<BeatRequests>> for TaskTracker {
         let (BeatRequests { items, answer }, _ticket) = mail.open();
         let now_ms = self.parts.setting.clock.now().0;
         let mut jobs = Vec::new();
-        let mut answers = Vec::with_capacity(items.len());
-        for item in items {
-            let (instance_id, attempt) = (item.run.instance_id, item.run.attempt);
-            let verdict = self.admit_beats(item, now_ms, &mut jobs);
-            answers.push(RunAnswer {
-                instance_id,
-                attempt,
-                verdict,
-            });
-        }
+        let admit = |item: BeatRun| {
+            let key = (item.run.instance_id, item.run.attempt);
+            answer_of(key, self.admit_beats(item, now_ms, &mut jobs))
+        };
+        let answers = items.into_iter().map(admit).collect();
         self.carry_out(false);
         if let Some(answer) = answer {
             answer.send(BeatAnswers { items: answers });
