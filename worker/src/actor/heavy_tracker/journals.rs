@@ -9,7 +9,8 @@ use powerjob_common::status::InstanceStatus;
 use powerjob_protocol::wire::server_to_worker::RunInstance;
 use powerjob_protocol::wire::task_journal::{JournalTaken, JournalsKept, TakeJournal, TakeVerdict};
 
-use super::{HeavyTracker, note, setting_of};
+use super::life::setting_of;
+use super::{HeavyTracker, note};
 use crate::actor::journal_letters::{AskJournal, JournalArrived, JournalsAnswered, SendJournals};
 use crate::actor::letters::Answer;
 use crate::domain::RunKey;
