@@ -64,7 +64,8 @@ impl Outbox {
         }
     }
 
-    /// A session has begun, and its inventory is made from what is owed now: all that waits is in it.
+    /// A session has begun, and its inventory is made from what is held and owed now: all that waits is
+    /// known from there.
     pub(crate) fn taken_into_inventory(&mut self) {
         self.close();
     }

@@ -8,6 +8,7 @@
 //! 2. An attempt that was accepted is never accepted again while the table remembers it.
 //! 3. The end of a run is owed until the server says that it is stored, stale or unknown.
 //! 4. What happens to an attempt that is no longer held changes nothing.
+//! 5. That a run has started can be told again as long as it is held.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -43,6 +44,8 @@ struct Task {
     job_revision: i64,
     trace_id: [u8; 16],
     received_at_ms: i64,
+    /// 0 = not yet.
+    started_at_ms: i64,
     phase: Phase,
 }
 
@@ -170,6 +173,7 @@ impl TaskTable {
             job_revision: item.job_revision,
             trace_id: item.trace_id,
             received_at_ms: now_ms,
+            started_at_ms: 0,
             phase: Phase::Held,
         };
         self.tasks.insert(item.instance_id, task)
@@ -177,13 +181,35 @@ impl TaskTable {
 
     /// The report that a run has started; `None` if it is held no longer.
     pub(crate) fn started(&mut self, key: RunKey, started_at_ms: i64) -> Option<InstanceReport> {
-        let task = self.current(key)?;
-        if !matches!(task.phase, Phase::Held) {
-            return None;
+        let task = self
+            .tasks
+            .get_mut(&key.instance_id)
+            .filter(|task| task.attempt == key.attempt && matches!(task.phase, Phase::Held))?;
+        if task.started_at_ms == 0 {
+            task.started_at_ms = started_at_ms;
         }
         let mut report = task.report(key, InstanceStatus::Running);
         report.started_at_ms = started_at_ms;
         Some(report)
+    }
+
+    /// The reports that runs in progress have started, oldest first.
+    pub(crate) fn starts(&self) -> Vec<InstanceReport> {
+        let is_started = |task: &Task| task.started_at_ms > 0 && matches!(task.phase, Phase::Held);
+        let report = |(instance_id, task): (&i64, &Task)| {
+            let key = RunKey {
+                instance_id: *instance_id,
+                attempt: task.attempt,
+                number: 0,
+            };
+            let mut report = task.report(key, InstanceStatus::Running);
+            report.started_at_ms = task.started_at_ms;
+            report
+        };
+        let started = self.tasks.iter().filter(|(_, task)| is_started(task));
+        let mut reports: Vec<_> = started.map(report).collect();
+        reports.sort_unstable_by_key(|report| report.instance_id);
+        reports
     }
 
     /// Takes note of the end of a run and returns the report of it; `None` if it is held no longer.
@@ -275,6 +301,7 @@ impl TaskTable {
                 job_revision: report.job_revision,
                 trace_id: report.trace_id,
                 received_at_ms: report.received_at_ms,
+                started_at_ms: report.started_at_ms,
                 phase: Phase::Ended(report.clone()),
             };
             let known = self

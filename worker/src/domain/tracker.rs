@@ -155,6 +155,8 @@ impl Tracker {
     pub(crate) fn take_inventory(&mut self) -> Vec<WorkerInventory> {
         self.outbox.taken_into_inventory();
         self.again.clear();
+        // A server that has just taken over knows of a start only if it was stored in time.
+        self.outbox.extend(self.table.starts());
         let (mut running, owed) = self.table.inventory();
         let mut finished = Vec::new();
         for report in owed {
@@ -232,6 +234,48 @@ impl Tracker {
                 }
                 Settled::Again => self.again.push(key),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use powerjob_common::status::InstanceStatus;
+
+    use super::*;
+    use crate::domain::request::tests::request;
+
+    fn started_in(frame: Option<Frame>) -> Vec<(i64, u8, i64)> {
+        let items = frame.map(|frame| frame.items).unwrap_or_default();
+        let fact =
+            |report: &InstanceReport| (report.instance_id, report.status, report.started_at_ms);
+        items.iter().map(fact).collect()
+    }
+
+    #[test]
+    fn each_session_hears_what_has_started() {
+        let limits = Limits {
+            held: 10,
+            unacknowledged: 10,
+        };
+        let mut tracker = Tracker::new(limits, false, Vec::new());
+        for instance_id in [1, 2] {
+            tracker.admit(&request(instance_id, 1, "noop"), false, 10);
+        }
+        let key = RunKey {
+            instance_id: 1,
+            attempt: 1,
+            number: 0,
+        };
+        tracker.started(key, 20, None);
+        let running = InstanceStatus::Running as u8;
+        for _ in 0..2 {
+            let parts = tracker.take_inventory();
+            assert_eq!(parts[0].running.len(), 2);
+            assert!(tracker.next_frame().is_none(), "the inventory goes first");
+            tracker.inventory_answered(Vec::new(), &[]);
+            assert_eq!(started_in(tracker.next_frame()), [(1, running, 20)]);
+            tracker.session_lost();
         }
     }
 }
