@@ -26,6 +26,7 @@ use crate::actor::task_journals::{self, TaskJournals};
 use crate::actor::timer::WakeTimer;
 use crate::actor::worker_registry::{self, ShardNews, WorkerRegistry, WorkerRegistryParts};
 use crate::config::ServerConfig;
+use crate::domain::claim_lead;
 use crate::live::{
     CleaningCounts, Cluster, EventHub, JobTable, Ownership, RunStats, RunningCounts, WorkerTable,
 };
@@ -132,6 +133,7 @@ pub(super) fn start(ground: Ground) -> Actors {
         stats: stats.clone(),
         traces: ground.traces.clone(),
         return_grace: ground.config.worker_return_grace,
+        claim_cost: claim_lead::CLAIM,
         backlog: ground.store.writer().backlog().clone(),
     };
     let running = RunningCounts::default();

@@ -66,6 +66,8 @@ pub struct NodeConfig {
     pub worker_return_grace: Duration,
     /// As in the configuration of a server.
     pub look_ahead: Duration,
+    /// What a claim costs the store; the more, the earlier crowds are claimed.
+    pub claim_cost: Duration,
     /// For what is left to chance.
     pub seed: u64,
 }
@@ -155,6 +157,7 @@ impl ServerNode {
             stats: Default::default(),
             traces: Default::default(),
             return_grace: config.worker_return_grace,
+            claim_cost: config.claim_cost,
             backlog: Default::default(),
         };
         let (first, count) = config.server_ids;

@@ -1,5 +1,7 @@
 //! What is simulated, by seed: how many of what, which jobs, which faults and when.
 
+use std::time::Duration;
+
 use powerjob_common::id::{AppId, JobId};
 use powerjob_common::status::{
     DispatchStrategy, ExecuteType, LogLevel, ProcessorType, SwitchableStatus, TimeExpressionType,
@@ -71,6 +73,8 @@ pub(crate) struct Scenario {
     pub(crate) skew_ms: i64,
     /// People do something about this often.
     pub(crate) user_every: Micros,
+    /// What a server thinks that a claim costs the store: with a lot, two runs are a crowd.
+    pub(crate) claim_cost: Duration,
 }
 
 impl Scenario {
@@ -101,6 +105,7 @@ impl Scenario {
             close_at: heal_at + ms(20_000),
             skew_ms: random.of(&[0, 0, 20, 700, 5_000]),
             user_every: ms(random.of(&[200, 500, 2_000])),
+            claim_cost: Duration::ZERO,
             workers,
         };
         for _ in 0..random.between(0, 8) {
@@ -109,6 +114,7 @@ impl Scenario {
             scenario.faults.push((at, fault));
         }
         scenario.faults.sort_by_key(|(at, _)| *at);
+        scenario.claim_cost = Duration::from_millis(random.of(&[0, 0, 100, 700]));
         scenario
     }
 }

@@ -145,6 +145,7 @@ impl World {
             worker_lost_after: WORKER_LOST_AFTER,
             worker_return_grace: WORKER_RETURN_GRACE,
             look_ahead: LOOK_AHEAD,
+            claim_cost: self.scenario.claim_cost,
             seed: self.random.next(),
         };
         let server = &mut self.servers[number];

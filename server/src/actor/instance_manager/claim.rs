@@ -12,6 +12,7 @@ use super::run::{Unconfirmed, Waiter, Writing};
 use super::shard::{Due, Shard, token};
 use super::start::{CLAIM_LEAD, claim};
 use crate::actor::dispatcher::Dispatch;
+use crate::domain::claim_lead;
 use crate::domain::dispatch::{WaitsFor, no_worker_available};
 use crate::domain::fold::{self, Change};
 use crate::domain::status_check::UNCONFIRMED_AFTER;
@@ -176,15 +177,21 @@ impl Shard {
 
     /// Claims a run of a crowd before its time, if somebody takes it; otherwise it has to wait for that.
     fn claim_early(&mut self, id: InstanceId, now: UnixMillis) {
-        match self.place(id) {
-            None => {}
-            Some(Placed::At(worker)) => self.claim_at(id, worker, now),
-            Some(Placed::Waits(_) | Placed::Crowded { .. }) => {
-                if let Some(run) = self.runs.get(&id) {
-                    let usual = run.instance.state.expected_at.before(CLAIM_LEAD);
-                    self.remind(usual, Due::Claim, id);
-                }
+        let Some(placed) = self.place(id) else {
+            return;
+        };
+        if let Placed::At(worker) = placed {
+            if claim_lead::leaves_room(worker.assigned() - 1, worker.facts.capacity) {
+                return self.claim_at(id, worker, now);
             }
+            worker.give_back();
+            if let Some(run) = self.runs.get(&id) {
+                self.placement.leave(run.job.id);
+            }
+        }
+        if let Some(run) = self.runs.get(&id) {
+            let usual = run.instance.state.expected_at.before(CLAIM_LEAD);
+            self.remind(usual, Due::Claim, id);
         }
     }
 

@@ -9,6 +9,7 @@ use super::letters::RunEnded;
 use super::message::{ChangeError, StartError};
 use super::run::Writing;
 use super::shard::{Due, Shard};
+use super::start::CLAIM_LEAD;
 use crate::domain::dispatch::WaitsFor;
 use crate::domain::instance::{Instance, Trigger};
 use crate::domain::trigger::LoopRunEnd;
@@ -85,6 +86,7 @@ impl Shard {
         };
         run.instance.state = previous;
         let is_out = run.is_out();
+        let claim_at = run.instance.state.expected_at.before(CLAIM_LEAD);
         if !is_out {
             run.waits_for = WaitsFor::Store(reason.to_owned());
         }
@@ -95,7 +97,7 @@ impl Shard {
             self.advance(id, now); // it may not be sent yet
         } else {
             self.give_back(id);
-            self.remind(now.after(STORE_PAUSE), Due::Claim, id);
+            self.remind(now.after(STORE_PAUSE).max(claim_at), Due::Claim, id);
         }
         self.drain_deferred(id, now);
     }

@@ -44,6 +44,8 @@ pub(crate) struct Surroundings {
     pub(crate) traces: TraceSink,
     /// How long a worker may stay away before its runs are given up.
     pub(crate) return_grace: Duration,
+    /// What a claim costs the store, see [`crate::domain::claim_lead`].
+    pub(crate) claim_cost: Duration,
     /// What waits for the store.
     pub(crate) backlog: Backlog,
 }
@@ -154,7 +156,7 @@ impl Shard {
             place,
             shards,
             clock_zero: zero_of(&*around.clock),
-            claim_lead: ClaimLead::new(shards),
+            claim_lead: ClaimLead::new(around.claim_cost, shards),
             around,
             placement,
             ids,

@@ -4,6 +4,7 @@ use powerjob_common::time::ManualClock;
 use super::*;
 use crate::actor::instance_manager::answer::AnswerSheet;
 use crate::actor::instance_manager::letters::AdoptedRun;
+use crate::domain::claim_lead;
 use crate::domain::fold::{self, Report, ReportedAttempt, ReportedStatus};
 use crate::domain::instance::{Instance, TrackerRef, Trigger};
 use crate::domain::job::JobDefinition;
@@ -35,6 +36,7 @@ fn shards_by(clock: Arc<ManualClock>, count: usize) -> (Vec<Shard>, RunningCount
         stats: RunStats::default(),
         traces: TraceSink::default(),
         return_grace: Duration::from_secs(10),
+        claim_cost: claim_lead::CLAIM,
         backlog: Backlog::default(),
     };
     let shard = |place| {
@@ -229,15 +231,16 @@ fn the_grace_of_a_run_without_a_worker_is_as_long_when_the_clock_is_set() {
     }
 }
 
-#[test]
-fn the_last_of_a_crowd_are_claimed_early_and_sent_in_time() {
-    let (mut shards, _) = shards(1);
-    let shard = &mut shards[0];
+/// A shard with a worker of so many places, and 5,000 runs that wait for the returned time.
+fn crowd_before(places: u32, claim_cost: Duration) -> (Shard, RunningCounts, UnixMillis) {
+    let (mut shards, running) = shards(1);
+    let mut shard = shards.remove(0);
     let roomy = Worker {
-        capacity: 10_000,
+        capacity: places,
         ..worker("w1")
     };
     shard.around.workers.put(Arc::new(roomy), None);
+    shard.claim_lead = ClaimLead::new(claim_cost, 1);
     let job = Arc::new(JobDefinition {
         max_instances: 0,
         ..job()
@@ -255,20 +258,53 @@ fn the_last_of_a_crowd_are_claimed_early_and_sent_in_time() {
         };
         shard.adopt(vec![run], NOW);
     }
-    // 30 ms before its time is usual; 15 µs for each that came before it are added.
+    (shard, running, due)
+}
+
+#[test]
+fn the_last_of_a_crowd_are_claimed_early_and_sent_in_time() {
+    let (mut shard, _, due) = crowd_before(10_000, claim_lead::CLAIM);
+    // 30 ms before its time is usual; 30 µs for each that came before it are added.
     let early = due.before(Duration::from_millis(100));
     shard.meet_deadlines(early);
-    let claimed = written(shard);
-    assert_eq!(claimed.len(), 333);
+    let claimed = written(&mut shard);
+    assert_eq!(claimed.len(), 2_666);
     let outcomes = claimed
         .iter()
         .map(|(id, _)| (token(*id), WriteOutcome::Applied));
     shard.committed(outcomes.collect(), early);
     let sent = |shard: &Shard| shard.runs.values().filter(|run| run.sends > 0).count();
-    assert_eq!(sent(shard), 0);
+    assert_eq!(sent(&shard), 0);
     shard.meet_deadlines(due);
-    assert_eq!(sent(shard), 333);
-    assert_eq!(written(shard).len(), 5_000 - 333);
+    assert_eq!(sent(&shard), 2_666);
+    assert_eq!(written(&mut shard).len(), 5_000 - 2_666);
+}
+
+#[test]
+fn an_early_claim_that_the_store_refused_is_made_again_in_time() {
+    let (mut shard, running, due) = crowd_before(10_000, Duration::from_micros(100));
+    let early = due.before(Duration::from_millis(400));
+    shard.meet_deadlines(early);
+    let claimed = written(&mut shard);
+    assert_eq!(claimed.len(), 1_300);
+    let refused = || WriteOutcome::Failed("no space left".to_owned());
+    let outcomes = claimed.iter().map(|(id, _)| (token(*id), refused()));
+    shard.committed(outcomes.collect(), early);
+    assert_eq!(running.get(JobId(1)), 0);
+    shard.meet_deadlines(due.before(Duration::from_millis(31)));
+    shard.meet_deadlines(due);
+    assert_eq!(written(&mut shard).len(), 5_000);
+}
+
+#[test]
+fn early_claims_leave_places_to_runs_whose_time_has_come() {
+    let (mut shard, running, due) = crowd_before(1_000, claim_lead::CLAIM);
+    shard.meet_deadlines(due.before(Duration::from_millis(40)));
+    assert_eq!(written(&mut shard).len(), 750);
+    assert_eq!(running.get(JobId(1)), 750);
+    shard.meet_deadlines(due);
+    assert_eq!(written(&mut shard).len(), 250);
+    assert_eq!(running.get(JobId(1)), 1_000);
 }
 
 #[test]

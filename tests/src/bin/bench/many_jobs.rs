@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Outcome, Plan};
 
 /// Time for the server to start with its jobs before the first is due.
-const START_MS: i64 = 6_000;
+const START_MS: i64 = 10_000;
 
 /// Jobs that are all due in the same second.
 pub(super) async fn due_at_once(
