@@ -162,7 +162,13 @@ pub(super) fn start(ground: Ground) -> Actors {
         );
     }
 
-    start_dispatcher(&guardian, &dispatcher, &instances[0].handle(), &managers);
+    start_dispatcher(
+        &guardian,
+        &dispatcher,
+        &instances[0].handle(),
+        &managers,
+        ground.ownership.clone(),
+    );
     start_registry(
         &guardian,
         &registry,
@@ -351,6 +357,7 @@ fn start_dispatcher(
     slot: &ActorSlot<Dispatcher>,
     arbiter: &ArbiterHandle,
     managers: &Slots,
+    ownership: Ownership,
 ) {
     let ports: Arc<[VerdictPorts]> = managers
         .iter()
@@ -360,7 +367,7 @@ fn start_dispatcher(
         })
         .collect();
     guardian.start(slot, arbiter, OnDeath::EndProcess, move || {
-        Dispatcher::new(ports.clone(), VERDICT_LIMIT)
+        Dispatcher::new(ports.clone(), ownership.clone(), VERDICT_LIMIT)
     });
 }
 

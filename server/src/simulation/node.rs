@@ -196,7 +196,7 @@ impl ServerNode {
                 shards: config.shards,
             }),
             registry: wiring::registry(config, &scope, &post, (&workers, &ownership), &clock),
-            dispatcher: wiring::dispatcher(config, &scope, &post),
+            dispatcher: wiring::dispatcher(config, &scope, &post, ownership.clone()),
             elector: ElectorShell::new(ground, me),
             edge: Edge::new(config.shards),
             effects: Vec::new(),

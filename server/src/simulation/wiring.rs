@@ -52,10 +52,16 @@ pub(super) fn registry(
     })
 }
 
-pub(super) fn dispatcher(config: &NodeConfig, scope: &ActorScope, post: &Post) -> Dispatcher {
+pub(super) fn dispatcher(
+    config: &NodeConfig,
+    scope: &ActorScope,
+    post: &Post,
+    ownership: Ownership,
+) -> Dispatcher {
     let ports = |place| VerdictPorts {
         verdicts: to_shard(scope, post, place, ShardLetter::Verdicts),
         unanswered: to_shard(scope, post, place, ShardLetter::Unanswered),
     };
-    Dispatcher::new((0..config.shards).map(ports).collect(), VERDICT_LIMIT)
+    let shards = (0..config.shards).map(ports).collect();
+    Dispatcher::new(shards, ownership, VERDICT_LIMIT)
 }

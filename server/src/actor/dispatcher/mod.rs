@@ -5,6 +5,7 @@
 //! * **Tells** workers, in one frame for each worker and letter; their verdicts go back to the
 //!   instance managers from the session that receives them (`RunVerdicts`, `RunsUnanswered`).
 //! * **Survives** a restart: nothing; what was not answered is sent again by the status checker.
+//! * **Sends** no run while the lease of its server is late: the shards get it back.
 //! * **Dies**: the process ends.
 
 mod message;
@@ -24,8 +25,8 @@ use powerjob_protocol::wire::server_to_worker::{
 use powerjob_session::{ErrorCode, SessionError};
 
 pub(crate) use self::message::{Dispatch, DispatchRuns, Stop, StopRuns, TeamNotice};
-use crate::actor::instance_manager::{RunVerdicts, RunsUnanswered, shard_of};
-use crate::live::WorkerLink;
+use crate::actor::instance_manager::{NoVerdict, RunVerdicts, RunsUnanswered, shard_of};
+use crate::live::{Ownership, WorkerLink};
 
 /// Parameters in one frame; the rest goes into the next one.
 const MAX_FRAME_BYTES: usize = 4 << 20;
@@ -46,13 +47,22 @@ pub(crate) struct VerdictPorts {
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     shards: Arc<[VerdictPorts]>,
+    ownership: Ownership,
     run_limit: Duration,
 }
 
 impl Dispatcher {
     /// A dispatcher that waits `run_limit` for verdicts (the sessions do).
-    pub(crate) fn new(shards: Arc<[VerdictPorts]>, run_limit: Duration) -> Self {
-        Self { shards, run_limit }
+    pub(crate) fn new(
+        shards: Arc<[VerdictPorts]>,
+        ownership: Ownership,
+        run_limit: Duration,
+    ) -> Self {
+        Self {
+            shards,
+            ownership,
+            run_limit,
+        }
     }
 }
 
@@ -85,6 +95,10 @@ impl Handler<Mail<StopRuns>> for Dispatcher {
 impl Dispatcher {
     /// Sends runs to their workers.
     pub(crate) fn dispatch(&self, DispatchRuns { runs, teams }: DispatchRuns) {
+        // Between the decision and this moment the process may have stood still.
+        if !self.ownership.may_act() {
+            return self.give_back(runs);
+        }
         name_teams(teams);
         let mut by_worker: BTreeMap<u64, Frame> = BTreeMap::new();
         let (beats, runs): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.beats.is_some());
@@ -105,6 +119,20 @@ impl Dispatcher {
             self.send(frame);
         }
     }
+    fn give_back(&self, runs: Vec<Dispatch>) {
+        let mut by_connection: BTreeMap<u64, Vec<(InstanceId, u32)>> = BTreeMap::new();
+        for Dispatch { link, item, .. } in runs {
+            let run = (InstanceId(item.instance_id), item.attempt);
+            by_connection
+                .entry(link.connection())
+                .or_default()
+                .push(run);
+        }
+        for (connection, runs) in by_connection {
+            tell_unanswered(&self.shards, runs, connection, &NoVerdict::NotSent);
+        }
+    }
+
     /// Sends stops to their workers.
     pub(crate) fn stop(&self, StopRuns { stops }: StopRuns) {
         let mut by_worker: BTreeMap<_, (Arc<dyn WorkerLink>, Vec<StopInstance>)> = BTreeMap::new();
@@ -257,23 +285,30 @@ fn report_back(
                 }
             }
         }
-        Err(error) => {
-            let mut by_shard: Vec<Vec<_>> = shards.iter().map(|_| Vec::new()).collect();
-            for (id, attempt) in sent {
-                by_shard[shard_of(id, shards.len())].push((id, attempt));
-            }
-            for (port, items) in shards.iter().zip(by_shard) {
-                let letter = RunsUnanswered {
-                    items,
-                    connection,
-                    error: error.clone(),
-                };
-                if !letter.items.is_empty()
-                    && let Err(refused) = port.unanswered.tell(letter)
-                {
-                    tracing::warn!(%refused, "unanswered runs were not taken back");
-                }
-            }
+        Err(error) => tell_unanswered(shards, sent, connection, &NoVerdict::Session(error)),
+    }
+}
+
+fn tell_unanswered(
+    shards: &[VerdictPorts],
+    runs: Vec<(InstanceId, u32)>,
+    connection: u64,
+    why: &NoVerdict,
+) {
+    let mut by_shard: Vec<Vec<_>> = shards.iter().map(|_| Vec::new()).collect();
+    for (id, attempt) in runs {
+        by_shard[shard_of(id, shards.len())].push((id, attempt));
+    }
+    for (port, items) in shards.iter().zip(by_shard) {
+        let letter = RunsUnanswered {
+            items,
+            connection,
+            why: why.clone(),
+        };
+        if !letter.items.is_empty()
+            && let Err(refused) = port.unanswered.tell(letter)
+        {
+            tracing::warn!(%refused, "unanswered runs were not taken back");
         }
     }
 }

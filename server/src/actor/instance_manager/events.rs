@@ -10,8 +10,8 @@ use powerjob_protocol::wire::worker_to_server::ReportAnswer;
 use powerjob_session::SessionError;
 
 use super::answer::AnswerSlot;
-use super::claim::WRITE_BEHIND;
-use super::letters::{Holdings, ReconcileWorker, RunsUnanswered, WorkerLost};
+use super::claim::{STORE_PAUSE, WRITE_BEHIND};
+use super::letters::{Holdings, NoVerdict, ReconcileWorker, RunsUnanswered, WorkerLost};
 use super::message::ChangeError;
 use super::run::{Event, Run, Waiter, stop_at_tracker, stop_order};
 use super::shard::{Due, Shard};
@@ -247,7 +247,14 @@ impl Shard {
             if !is_same {
                 continue;
             }
-            match &letter.error {
+            let error = match &letter.why {
+                NoVerdict::NotSent => {
+                    self.send_later(id, now);
+                    continue;
+                }
+                NoVerdict::Session(error) => error,
+            };
+            match error {
                 SessionError::Overloaded => self.happen(id, Event::Refused { attempt }, now),
                 SessionError::Peer { code, .. } if code.is_retryable_elsewhere() => {
                     self.happen(id, Event::Refused { attempt }, now);
@@ -257,6 +264,16 @@ impl Shard {
                     self.happen(id, Event::Invalid { attempt, cause }, now);
                 }
                 _ => self.send_if_back(id, letter.connection),
+            }
+        }
+    }
+
+    /// A run did not leave. If the lease comes back it goes then; otherwise another server goes on.
+    fn send_later(&mut self, id: InstanceId, now: UnixMillis) {
+        if let Some(run) = self.runs.get_mut(&id) {
+            run.sends = run.sends.saturating_sub(1);
+            if run.sends == 0 {
+                self.remind(now.after(STORE_PAUSE), Due::Send, id);
             }
         }
     }

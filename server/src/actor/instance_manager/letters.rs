@@ -86,13 +86,22 @@ fn verdicts_as_text<S: serde::Serializer>(
     )
 }
 
-/// Runs whose worker gave no verdict; sent by its session.
+/// Why there is no verdict about runs.
+#[derive(Debug, Clone)]
+pub(crate) enum NoVerdict {
+    /// They did not leave: the lease of this server was late.
+    NotSent,
+    /// They left, or could not, for this reason.
+    Session(SessionError),
+}
+
+/// Runs whose worker gave no verdict; sent by its session or the dispatcher.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunsUnanswered {
     pub(crate) items: Vec<(InstanceId, u32)>,
     pub(crate) connection: u64,
     #[serde(skip)]
-    pub(crate) error: SessionError,
+    pub(crate) why: NoVerdict,
 }
 
 /// Reports of a worker, those about instances of this shard; sent by its connection.

@@ -39,8 +39,8 @@ use powerjob_common::time::UnixMillis;
 pub(crate) use self::answer::{AnswerSheet, AnswerSlot};
 pub(crate) use self::letters::{
     AdoptRuns, AdoptedRun, ApplyReports, CheckRuns, DropApp, FollowJob, ForgetRuns, Holdings,
-    ReconcileWorker, RunEnded, RunVerdicts, RunsDue, RunsUnanswered, SettleRuns, WorkerLost,
-    WorkersChanged, WritesCommitted,
+    NoVerdict, ReconcileWorker, RunEnded, RunVerdicts, RunsDue, RunsUnanswered, SettleRuns,
+    WorkerLost, WorkersChanged, WritesCommitted,
 };
 pub use self::message::{
     CancelInstance, ChangeError, KillInstance, ReadInstances, RetryInstance, RunRequest,

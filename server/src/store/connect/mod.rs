@@ -33,6 +33,11 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// A connection unused for longer is asked for a sign of life before it is used again.
 const STALE_AFTER: Duration = Duration::from_secs(2);
 
+/// Places of a pool over the network beside the one that is used. A connection that is given back just
+/// when the network falls silent is asked by the driver for a sign of life without a limit, and takes
+/// its place until TCP gives it up.
+const SPARE_CONNECTIONS: u32 = 3;
+
 /// How long a connection in doubt has for a sign of life.
 const SIGN_LIMIT: Duration = Duration::from_secs(1);
 
@@ -60,13 +65,11 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
+    /// Connections that are used at the same time.
     fn connections(self) -> u32 {
         match self {
             Self::Read { connections } => connections,
-            // One is used. One that is given back just when the network falls silent is asked by the driver
-            // for a sign of life without a limit, and counts until TCP gives it up.
-            Self::Lease => 4,
-            Self::Write | Self::Checkpoint | Self::Survey => 1,
+            Self::Lease | Self::Write | Self::Checkpoint | Self::Survey => 1,
         }
     }
 
@@ -166,8 +169,12 @@ pub(super) fn is_outdated(kind: &str, version: &str) -> bool {
 /// The settings of a pool over the network.
 fn pool<D: Database>(purpose: Purpose, doubt: &Doubt) -> PoolOptions<D> {
     let (taken, given_back) = (doubt.clone(), doubt.clone());
+    let spare = match purpose.connections() {
+        1 => SPARE_CONNECTIONS,
+        _ => 0,
+    };
     PoolOptions::<D>::new()
-        .max_connections(purpose.connections())
+        .max_connections(purpose.connections() + spare)
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(purpose.patience())
