@@ -161,6 +161,8 @@ struct Sum {
     fails_first: bool,
     /// Tasks from this place on wait until they are canceled.
     stops_at: Option<u64>,
+    /// Tasks from this place on fail until the ledger is open.
+    fails_at: Option<u64>,
 }
 
 /// Sums numbers: the first task makes chunks, with two levels a task for each number.
@@ -183,6 +185,10 @@ impl Processor for Summing {
             ctx.cancelled().await;
         }
         self.0.leave();
+        let is_bad = wanted.fails_at.is_some_and(|at| chunk.numbers[0] >= at * 2);
+        if is_bad && !self.0.is_open.load(Ordering::SeqCst) {
+            return Err("bad luck".into());
+        }
         if wanted.fails_first && ctx.task_retry() == 0 {
             return Err("once".into());
         }
@@ -553,6 +559,49 @@ async fn another_worker_goes_on_from_the_journal_of_a_master() {
     let again = all.len() - 40;
     assert!(again <= 4, "those that ran, and no other: {again}");
     end(members).await;
+}
+
+/// A retry of the failed tasks: the others keep their results, and the reduce gets all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_failed_tasks_of_a_failed_map_reduce_run_again() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let members = team(&mut server, &["w1", "w2"], &ledger).await;
+    let item = spread(1, MAP_REDUCE, "sum", r#"{"count": 40, "fails_at": 35}"#);
+    let (status, _) = carry_out(&mut server, &members, item.clone()).await;
+    assert_eq!(status, 4);
+    assert_eq!(ledger.starts(" chunk ").len(), 40);
+    server
+        .until_journal(|parts| says(parts, &JournalRecord::Decided))
+        .await;
+
+    // As the server does it.
+    server.add_to_journal(JournalRecord::FailedAgain);
+    ledger.is_open.store(true, Ordering::SeqCst);
+    let next = RunInstance { attempt: 2, ..item };
+    let mut teams = name_team(1, &[&members[1], &members[0]]);
+    teams.items[0].attempt = 2;
+    let second = &members[1].session;
+    second.tell("worker", "server", &teams).expect("told");
+    assert_eq!(run(second, vec![next]).await, [RunVerdict::Accepted]);
+    let ended = server.report_of_attempt(1, 2).await;
+    let sum = (0..80_u64).sum::<u64>().to_string();
+    assert_eq!((ended.status, ended.result), (5, sum));
+    let mut again = ledger.starts(" chunk ").split_off(40);
+    again
+        .iter_mut()
+        .for_each(|words| *words = words.split_off(3));
+    again.sort();
+    let failed: Vec<String> = (35..40).map(|number| format!("chunk 0.{number}")).collect();
+    assert_eq!(again, failed);
+    end(members).await;
+}
+
+fn says(parts: &[JournalPart], wanted: &JournalRecord) -> bool {
+    parts.iter().any(|part| {
+        let records: JournalRecords = codec::decode(&part.records).expect("readable");
+        records.items.contains(wanted)
+    })
 }
 
 /// How many ends a journal has besides that of the first task.

@@ -126,6 +126,15 @@ impl Client {
             .await
     }
 
+    /// Runs the failed tasks of a failed map or map-reduce once more.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] tells why there is nothing to go on with.
+    pub async fn retry_failed_tasks(&self, id: Id) -> Result<Instance, Error> {
+        self.json(Request::act(format!("/v1/instances/{id}/tasks/retry")))
+            .await
+    }
+
     /// Loads a piece of a run's log.
     pub async fn log(&self, id: Id, query: &LogQuery) -> Result<LogPage, Error> {
         let request = Request::get(format!("/v1/instances/{id}/log"))

@@ -87,7 +87,8 @@ pub struct Instance {
     pub waiting_for: Option<Reason>,
     /// Trace of its messages, 32 hexadecimal digits.
     pub trace_id: String,
-    /// What can be done with it now: `STOP`, `KILL`, `CANCEL`, `RETRY`.
+    /// What can be done with it now: `STOP`, `KILL`, `CANCEL`, `RETRY`,
+    /// `RETRY_FAILED_TASKS`.
     pub actions: Vec<String>,
 }
 

@@ -137,4 +137,6 @@ pub enum JournalRecord {
     Decided,
     /// The failed tasks of an instance that had ended are to be carried out once more.
     FailedAgain,
+    /// The rest will never be told: nobody can go on from this, who comes next begins anew.
+    Broken,
 }

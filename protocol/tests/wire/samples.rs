@@ -430,6 +430,7 @@ pub(crate) fn journal_records() -> JournalRecords {
             JournalRecord::Parted { parent: 0, kept: 2 },
             JournalRecord::Decided,
             JournalRecord::FailedAgain,
+            JournalRecord::Broken,
         ],
     }
 }

@@ -366,6 +366,14 @@ pub fn retry(state: &InstanceState, now: UnixMillis) -> Option<Change> {
     Some(Change { next, ended })
 }
 
+/// A person has the failed tasks of a finished instance carried out once more; `None` when it is open.
+/// Should tasks fail again, no retry of everything may follow by itself.
+pub fn retry_failed_tasks(state: &InstanceState, retries: u32, now: UnixMillis) -> Option<Change> {
+    let mut change = retry(state, now)?;
+    change.next.running_times = retries;
+    Some(change)
+}
+
 /// Whether a worker has this attempt.
 fn is_present(state: &InstanceState, attempt: u32) -> bool {
     is_out(state) && state.attempt == attempt

@@ -17,6 +17,7 @@ pub mod missed;
 mod mix;
 pub mod overlap;
 pub mod policy;
+pub mod retry_scope;
 pub mod share_out;
 pub mod statistics;
 pub mod status_check;

@@ -16,6 +16,7 @@ use super::error::ApiError;
 use super::guard::{Caller, ForApp, ForInstance};
 use super::query::{FromQuery, Query, QueryReader};
 use super::route::{Needs, Routes};
+use crate::domain::retry_scope::RetryScope;
 use crate::service::instances::{self, Action, InstanceFilter};
 use crate::service::{self, tasks};
 
@@ -59,6 +60,11 @@ pub(super) fn configure(routes: &mut Routes) {
         "/instances/{instanceId}/retry",
         Needs::Instance(Permission::Ops),
         retry,
+    );
+    routes.post(
+        "/instances/{instanceId}/tasks/retry",
+        Needs::Instance(Permission::Ops),
+        retry_failed_tasks,
     );
 }
 
@@ -244,7 +250,30 @@ pub(super) async fn retry(
     caller: Caller,
     ForInstance(instance): ForInstance,
 ) -> Result<Json<Instance>, ApiError> {
+    let action = Action::Retry(RetryScope::Whole);
     Ok(Json(
-        instances::act(&state.services, &caller.person, &instance, Action::Retry).await?,
+        instances::act(&state.services, &caller.person, &instance, action).await?,
+    ))
+}
+
+/// Runs the failed tasks of a map or map-reduce that has failed once more.
+///
+/// Tasks that succeeded do not run again; those that had not ended do. Then comes what comes after all
+/// tasks: a `reduce` gets the results of the succeeded tasks and the new ones. If tasks fail again, the
+/// instance fails, without an automatic retry of the whole. A conflict tells why there is nothing that
+/// could be gone on with.
+#[utoipa::path(
+    post, path = "/v1/instances/{instanceId}/tasks/retry", operation_id = "retryFailedTasks", tag = "instances",
+    params(("instanceId" = Id, Path, description = "The instance")),
+    responses((status = 200, description = "The instance", body = Instance)),
+)]
+pub(super) async fn retry_failed_tasks(
+    state: State,
+    caller: Caller,
+    ForInstance(instance): ForInstance,
+) -> Result<Json<Instance>, ApiError> {
+    let action = Action::Retry(RetryScope::FailedTasks);
+    Ok(Json(
+        instances::act(&state.services, &caller.person, &instance, action).await?,
     ))
 }

@@ -20,11 +20,14 @@ use crate::actor::instance_manager::{
     CancelInstance, ChangeError, KillInstance, ReadInstances, RetryInstance, StopInstance,
 };
 use crate::domain::instance::{Instance, InstanceState, Trigger};
+use crate::domain::retry_scope::RetryScope;
 use crate::store;
 use crate::store::app::App;
 
 /// Characters of a result and of parameters in a list.
 const SHORT_TEXT: usize = 200;
+/// The action that is there only while tasks are kept.
+const RETRY_FAILED_TASKS: &str = "RETRY_FAILED_TASKS";
 /// Reads for one page: with a filter that rejects nearly everything a page may be short or empty.
 const MAX_READS: usize = 20;
 
@@ -56,8 +59,8 @@ pub enum Action {
     Kill,
     /// Call it off before it starts.
     Cancel,
-    /// Run it again.
-    Retry,
+    /// Run it again, or its failed tasks only.
+    Retry(RetryScope),
 }
 
 /// An instance with the reason why it waits, if it does.
@@ -301,7 +304,21 @@ pub async fn show(services: &Services, instance: &Instance) -> Result<api::Insta
     } else {
         Vec::new()
     };
-    Ok(to_api(&seen, name_in(&names, instance), ended))
+    let mut shown = to_api(&seen, name_in(&names, instance), ended);
+    if has_kept_tasks(services, &seen.instance).await? {
+        shown.actions.push(RETRY_FAILED_TASKS.to_owned());
+    }
+    Ok(shown)
+}
+
+/// Whether an instance has failed and its tasks are known.
+async fn has_kept_tasks(services: &Services, instance: &Instance) -> Result<bool, ServiceError> {
+    let is_workflows = matches!(instance.trigger, Trigger::Workflow { .. });
+    if instance.state.status != InstanceStatus::Failed || is_workflows {
+        return Ok(false);
+    }
+    let store = &services.store;
+    Ok(store.journal_bytes(instance.instance_id).await? > 0)
 }
 
 fn to_api(seen: &Seen, job_name: &str, ended: Vec<InstanceState>) -> api::Instance {
@@ -390,7 +407,11 @@ pub async fn act(
         Action::Stop => ports.stop(StopInstance { instance_id, reply }),
         Action::Kill => ports.kill(KillInstance { instance_id, reply }),
         Action::Cancel => ports.cancel(CancelInstance { instance_id, reply }),
-        Action::Retry => ports.retry(RetryInstance { instance_id, reply }),
+        Action::Retry(scope) => ports.retry(RetryInstance {
+            instance_id,
+            scope,
+            reply,
+        }),
     })
     .await?
     .map_err(change_error)?;
@@ -407,6 +428,7 @@ fn change_error(error: ChangeError) -> ServiceError {
         | ChangeError::NotFinished
         | ChangeError::AlreadyStarted
         | ChangeError::PartOfWorkflow
+        | ChangeError::NoFailedTasks(_)
         | ChangeError::JobMissing => ServiceError::StateConflict(error.to_string()),
     }
 }

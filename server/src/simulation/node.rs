@@ -31,6 +31,7 @@ use crate::actor::scheduler::parse_schedule;
 use crate::actor::scheduler::simulation::{Planner, PlannerParts, first_of};
 use crate::actor::worker_registry::simulation::{RegistryLetter, RegistryShell};
 use crate::domain::job::JobDefinition;
+use crate::domain::retry_scope::RetryScope;
 use crate::live::{JobTable, Ownership, RunningCounts, WorkerTable};
 use crate::store::Error;
 use crate::store::assignment::{Holder, LeaseRow};
@@ -361,7 +362,11 @@ impl ServerNode {
             Wish::Stop => ShardLetter::Stop(StopInstance { instance_id, reply }),
             Wish::Kill => ShardLetter::Kill(KillInstance { instance_id, reply }),
             Wish::Cancel => ShardLetter::Cancel(CancelInstance { instance_id, reply }),
-            Wish::Retry => ShardLetter::Retry(RetryInstance { instance_id, reply }),
+            Wish::Retry => ShardLetter::Retry(RetryInstance {
+                instance_id,
+                scope: RetryScope::Whole,
+                reply,
+            }),
         };
         let place = shard_of(instance_id, self.shards.len());
         self.post.shard(place, letter);

@@ -16,6 +16,7 @@ mod fence;
 mod figures;
 pub mod instance;
 pub mod job;
+mod journal_retry;
 pub mod lease;
 pub mod meta;
 mod migration;

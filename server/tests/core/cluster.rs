@@ -24,6 +24,7 @@ use powerjob_server::config::ServerConfig;
 use powerjob_server::domain::instance::Instance;
 use powerjob_server::domain::job::{JobDefinition, JobDraft, ScheduleSpec};
 use powerjob_server::domain::policy::{RetryPolicy, SchedulePolicy};
+use powerjob_server::domain::retry_scope::RetryScope;
 use powerjob_server::service::accounts::GeneratedPassword;
 use powerjob_server::store::app::NewApp;
 use tempfile::TempDir;
@@ -324,10 +325,22 @@ impl Cluster {
         &self,
         instance_id: InstanceId,
     ) -> Result<Box<Instance>, ChangeError> {
+        self.retry(instance_id, RetryScope::Whole).await
+    }
+
+    pub(crate) async fn retry(
+        &self,
+        instance_id: InstanceId,
+        scope: RetryScope,
+    ) -> Result<Box<Instance>, ChangeError> {
         let (reply, answer) = Reply::channel();
         let instances = &self.server.handles.instances;
         instances
-            .retry(RetryInstance { instance_id, reply })
+            .retry(RetryInstance {
+                instance_id,
+                scope,
+                reply,
+            })
             .expect("there is room");
         answer.await.expect("an answer")
     }

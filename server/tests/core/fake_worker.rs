@@ -9,13 +9,15 @@ use powerjob_common::id::{InstanceId, NodeRef};
 use powerjob_common::secret::Secret;
 use powerjob_common::time::SystemClock;
 use powerjob_protocol::wire::beats::{BeatAnswers, BeatRun, RunBeats};
+use powerjob_protocol::wire::codec;
 use powerjob_protocol::wire::message::WireMessage;
 use powerjob_protocol::wire::server_to_worker::{
     KillAnswers, KillInstances, NameTeams, RunAnswer, RunAnswers, RunInstance, RunInstances,
     RunVerdict, StopAnswers, StopInstance, StopInstances,
 };
 use powerjob_protocol::wire::task_journal::{
-    JournalPart, JournalTaken, KeepJournals, KeepVerdict, TakeJournal,
+    JournalPart, JournalRecord, JournalRecords, JournalTaken, KeepJournals, KeepVerdict,
+    TakeJournal,
 };
 use powerjob_protocol::wire::worker_to_server::{
     HeldInstance, InstanceReport, InstanceReports, InventoryAnswer, ReportAnswer, WorkerHeartbeat,
@@ -277,12 +279,27 @@ impl FakeWorker {
 
     /// Has a part of a journal kept.
     pub(crate) async fn keep_journal(&self, run: &RunInstance, number: u32) -> KeepVerdict {
+        self.keep_part(run, number, vec![number as u8; 3]).await
+    }
+
+    /// Has these records kept.
+    pub(crate) async fn keep_records(
+        &self,
+        run: &RunInstance,
+        number: u32,
+        items: Vec<JournalRecord>,
+    ) -> KeepVerdict {
+        let bytes = codec::encode(&JournalRecords { items }).expect("small");
+        self.keep_part(run, number, bytes).await
+    }
+
+    async fn keep_part(&self, run: &RunInstance, number: u32, records: Vec<u8>) -> KeepVerdict {
         let part = JournalPart {
             instance_id: run.instance_id,
             attempt: run.attempt,
             number,
             begins_anew: false,
-            records: vec![number as u8; 3],
+            records,
         };
         let question = KeepJournals { items: vec![part] };
         let kept = self.session.ask("server", "worker", &question, LIMIT).await;

@@ -5,6 +5,7 @@ mod fake_worker;
 
 mod beats;
 mod cleaning;
+mod failed_tasks;
 mod failures;
 mod life;
 mod operations;

@@ -40,6 +40,7 @@ POST /instances/{instanceId}/cancel: OPS on the instance's application
 POST /instances/{instanceId}/kill: OPS on the instance's application
 POST /instances/{instanceId}/retry: OPS on the instance's application
 POST /instances/{instanceId}/stop: OPS on the instance's application
+POST /instances/{instanceId}/tasks/retry: OPS on the instance's application
 POST /jobs/{jobId}/copy: WRITE on the job's application
 POST /jobs/{jobId}/disable: WRITE on the job's application
 POST /jobs/{jobId}/enable: WRITE on the job's application

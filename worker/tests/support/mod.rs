@@ -12,13 +12,15 @@ use powerjob_common::id::NodeRef;
 use powerjob_common::secret::Secret;
 use powerjob_common::time::SystemClock;
 use powerjob_protocol::wire::beats::{BeatReport, BeatReports, BeatsTaken};
+use powerjob_protocol::wire::codec;
 use powerjob_protocol::wire::message::{WireMessage, WireQuestion};
 use powerjob_protocol::wire::node::TapRecords;
 use powerjob_protocol::wire::server_to_worker::{
     RunInstance, RunInstances, RunVerdict, StopInstance, StopInstances, StopReason,
 };
 use powerjob_protocol::wire::task_journal::{
-    JournalPart, JournalTaken, JournalsKept, KeepJournals, KeepVerdict, TakeJournal, TakeVerdict,
+    JournalPart, JournalRecord, JournalRecords, JournalTaken, JournalsKept, KeepJournals,
+    KeepVerdict, TakeJournal, TakeVerdict,
 };
 use powerjob_protocol::wire::worker_to_server::{
     InstanceReport, InstanceReports, InventoryAnswer, LogAnswer, LogChunk, LogChunks, ReportAnswer,
@@ -227,6 +229,16 @@ impl FakeServer {
         let desk = self.desk.clone();
         let kept = || is_enough(&desk.journal.lock().expect("unpoisoned"));
         self.until(|_server| kept().then_some(())).await;
+    }
+
+    /// Adds a record to the journal after its last part.
+    pub(crate) fn add_to_journal(&self, record: JournalRecord) {
+        let mut journal = self.desk.journal.lock().expect("unpoisoned");
+        let mut part = journal.last().expect("a part").clone();
+        part.number += 1;
+        let items = vec![record];
+        part.records = codec::encode(&JournalRecords { items }).expect("small");
+        journal.push(part);
     }
 
     pub(crate) fn answer_reports(&self, answers: bool) {

@@ -25,6 +25,7 @@ Examples:
   powerjob instance show 604919300096000323               its steps, attempts, why it waits
   powerjob instance log 604919300096000323 --follow
   powerjob instance tasks 604919300096000323              a map's tasks, by worker, failed ones first
+  powerjob instance retry 604919300096000323 --failed-tasks  its failed tasks only, the others keep their results
   powerjob instance beats 604919300096000323              counts and last beats of a second-level job
   powerjob instance wait 604919300096000323 --timeout 5m; echo $?")]
 pub(crate) struct InstanceArgs {
@@ -79,6 +80,9 @@ enum InstanceCommand {
     Retry {
         /// Instance id.
         id: Id,
+        /// Only the failed tasks of a map or map-reduce; the others keep their results.
+        #[arg(long)]
+        failed_tasks: bool,
     },
     /// Print the log of a run.
     Log {
@@ -153,8 +157,12 @@ pub(crate) async fn run(args: InstanceArgs, output: &Output) -> Result<Outcome, 
         InstanceCommand::Cancel { id } => {
             output.show(&client.cancel_instance(id).await?, instance_view::line)?;
         }
-        InstanceCommand::Retry { id } => {
-            output.show(&client.retry_instance(id).await?, instance_view::line)?;
+        InstanceCommand::Retry { id, failed_tasks } => {
+            let instance = match failed_tasks {
+                true => client.retry_failed_tasks(id).await?,
+                false => client.retry_instance(id).await?,
+            };
+            output.show(&instance, instance_view::line)?;
         }
         InstanceCommand::Log {
             id,

@@ -44,7 +44,15 @@ const job = (id: Id): string => `/v1/jobs/${part(id)}`;
 const instance = (id: Id): string => `/v1/instances/${part(id)}`;
 
 export type JobSwitch = "enable" | "disable";
-export type InstanceAction = "STOP" | "KILL" | "CANCEL" | "RETRY";
+export type InstanceAction = "STOP" | "KILL" | "CANCEL" | "RETRY" | "RETRY_FAILED_TASKS";
+
+const ACTION_PATHS: Record<InstanceAction, string> = {
+  STOP: "stop",
+  KILL: "kill",
+  CANCEL: "cancel",
+  RETRY: "retry",
+  RETRY_FAILED_TASKS: "tasks/retry",
+};
 
 /** All requests of the console, one function each. */
 export const api = {
@@ -83,7 +91,7 @@ export const api = {
   tasks: (id: Id, signal?: AbortSignal) => get<TaskOverview>(`${instance(id)}/tasks`, signal),
   beats: (id: Id, signal?: AbortSignal) => get<BeatOverview>(`${instance(id)}/beats`, signal),
   act: (id: Id, action: InstanceAction) =>
-    call<Instance>("POST", `${instance(id)}/${action.toLowerCase()}`),
+    call<Instance>("POST", `${instance(id)}/${ACTION_PATHS[action]}`),
   log: (id: Id, query: Query, signal?: AbortSignal) =>
     get<LogPage>(`${instance(id)}/log`, signal, query),
 

@@ -99,7 +99,7 @@ impl Shard {
                 let next = fold::cancel(state, now);
                 self.end_by_hand(id, next, None, (reply, ChangeError::AlreadyStarted));
             }
-            Event::Retry(reply) => reply.send(Err(ChangeError::NotFinished)),
+            Event::Retry(_, reply) => reply.send(Err(ChangeError::NotFinished)),
         }
     }
 

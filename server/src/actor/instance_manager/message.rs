@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::domain::instance::Instance;
 use crate::domain::job::JobDefinition;
+use crate::domain::retry_scope::{NoFailedTasks, RetryScope};
 
 /// Runs a job now or later, once or many times; sent by `service`. Answered when all runs are
 /// durable. Not idempotent: a repeated call makes further runs.
@@ -90,6 +91,8 @@ pub struct CancelInstance {
 pub struct RetryInstance {
     /// The instance.
     pub instance_id: InstanceId,
+    /// How much of it.
+    pub scope: RetryScope,
     /// The instance as it is then.
     #[serde(skip)]
     pub reply: Reply<Result<Box<Instance>, ChangeError>>,
@@ -113,6 +116,9 @@ pub enum ChangeError {
     /// It belongs to a workflow: retry that.
     #[error("an instance of a workflow cannot be retried by itself")]
     PartOfWorkflow,
+    /// Its failed tasks alone cannot be carried out.
+    #[error(transparent)]
+    NoFailedTasks(#[from] NoFailedTasks),
     /// Its job is gone.
     #[error("the job of the instance does not exist any more")]
     JobMissing,

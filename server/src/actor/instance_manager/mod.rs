@@ -29,10 +29,12 @@ mod start;
 mod strangers;
 mod teams;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use actix::prelude::*;
 use powerjob_common::actor::{Mail, Port, Reply};
+use powerjob_common::id::InstanceId;
 use powerjob_common::instance_id::InstanceIdGenerator;
 use powerjob_common::time::UnixMillis;
 
@@ -86,6 +88,8 @@ pub(crate) struct InstanceManager {
     deadline_at: Option<UnixMillis>,
     /// Whether the outbox is carried out after the letters that are here.
     is_turn_ending: bool,
+    /// Ended instances whose retry is being prepared.
+    retrying: HashSet<InstanceId>,
     /// Those who wait until all that was told before is submitted.
     settling: Vec<Reply<()>>,
     /// Open runs as last counted.
@@ -137,6 +141,7 @@ impl InstanceManager {
             deadline,
             deadline_at: None,
             is_turn_ending: false,
+            retrying: HashSet::new(),
             settling: Vec::new(),
             open: 0,
         }
@@ -305,7 +310,7 @@ handlers! {
     StopInstance: shard, it, now => shard.happen(it.instance_id, Event::Stop(it.reply), now);
     KillInstance: shard, it, now => shard.happen(it.instance_id, Event::Kill(it.reply), now);
     CancelInstance: shard, it, now => shard.happen(it.instance_id, Event::Cancel(it.reply), now);
-    RetryInstance: shard, it, now => shard.happen(it.instance_id, Event::Retry(it.reply), now);
+    RetryInstance: shard, it, now => shard.happen(it.instance_id, Event::Retry(it.scope, it.reply), now);
     AdoptRuns: shard, it, now => shard.adopt(it.runs, now);
     WritesCommitted: shard, it, now => shard.committed(it.results, now);
     RunVerdicts: shard, it, now => shard.take_verdicts(it.items, now);

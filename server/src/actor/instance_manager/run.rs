@@ -19,6 +19,7 @@ use crate::domain::dispatch::WaitsFor;
 use crate::domain::fold::Report;
 use crate::domain::instance::{Instance, InstanceState, Trigger, is_out};
 use crate::domain::job::JobDefinition;
+use crate::domain::retry_scope::RetryScope;
 use crate::live::{WorkerEntry, WorkerTable, nominal_of};
 
 /// An open instance. At most one write about it is under way; what happens meanwhile waits.
@@ -117,7 +118,7 @@ pub(super) enum Event {
     Stop(Reply<Result<Box<Instance>, ChangeError>>),
     Kill(Reply<Result<Box<Instance>, ChangeError>>),
     Cancel(Reply<Result<Box<Instance>, ChangeError>>),
-    Retry(Reply<Result<Box<Instance>, ChangeError>>),
+    Retry(RetryScope, Reply<Result<Box<Instance>, ChangeError>>),
 }
 
 impl Run {
@@ -279,7 +280,7 @@ impl Event {
                 slot.answer(ReportAnswer::Again);
             }
             Self::Report(_, slot) => slot.answer(ReportAnswer::Stale),
-            Self::Stop(reply) | Self::Kill(reply) | Self::Cancel(reply) | Self::Retry(reply) => {
+            Self::Stop(reply) | Self::Kill(reply) | Self::Cancel(reply) | Self::Retry(_, reply) => {
                 reply.send(Err(error));
             }
             Self::Confirmed { .. }

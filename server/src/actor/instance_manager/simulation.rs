@@ -95,7 +95,9 @@ impl ShardShell {
             ShardLetter::Stop(it) => shard.happen(it.instance_id, Event::Stop(it.reply), now),
             ShardLetter::Kill(it) => shard.happen(it.instance_id, Event::Kill(it.reply), now),
             ShardLetter::Cancel(it) => shard.happen(it.instance_id, Event::Cancel(it.reply), now),
-            ShardLetter::Retry(it) => shard.happen(it.instance_id, Event::Retry(it.reply), now),
+            ShardLetter::Retry(it) => {
+                shard.happen(it.instance_id, Event::Retry(it.scope, it.reply), now)
+            }
             ShardLetter::Adopt(it) => shard.adopt(it.runs, now),
             ShardLetter::Committed(results) => shard.committed(results, now),
             ShardLetter::Verdicts(it) => shard.take_verdicts(it.items, now),
@@ -127,7 +129,7 @@ impl ShardShell {
         for (id, event) in std::mem::take(&mut outbox.strangers) {
             if let Some(event) = self.shard.meet_stranger(event) {
                 self.next_question += 1;
-                let wants_job = matches!(event, Event::Retry(_));
+                let wants_job = matches!(event, Event::Retry(..));
                 questions.push((self.next_question, id, wants_job));
                 self.asked.insert(self.next_question, event);
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use powerjob_common::id::InstanceId;
-use powerjob_common::status::InstanceStatus;
+use powerjob_common::status::{ExecuteType, InstanceStatus};
 use powerjob_common::time::UnixMillis;
 use powerjob_protocol::wire::server_to_worker::StopReason;
 
@@ -18,6 +18,7 @@ use crate::actor::dispatcher::Stop;
 use crate::domain::fold;
 use crate::domain::instance::{Instance, Trigger};
 use crate::domain::job::JobDefinition;
+use crate::domain::retry_scope::{RetryScope, check_failed_tasks};
 use crate::store::{self, Store};
 
 type ChangeReply = powerjob_common::actor::Reply<Result<Box<Instance>, ChangeError>>;
@@ -60,17 +61,29 @@ impl InstanceManager {
         };
         let store = self.parts.store.clone();
         let jobs = self.parts.around.jobs.clone();
-        let wants_job = matches!(event, Event::Retry(_));
+        let scope = match &event {
+            Event::Retry(scope, _) => Some(*scope),
+            _ => None,
+        };
+        if scope.is_some() && !self.retrying.insert(id) {
+            return event.refuse(ChangeError::NotFinished); // somebody else was faster
+        }
         let work = async move {
             let instance = store.instance(id).await.map_err(explain)?;
             let job = match jobs.get(instance.job_id) {
                 Some(job) => Some(job),
-                None if wants_job => Some(load_job(&store, &instance).await?.into()),
+                None if scope.is_some() => Some(load_job(&store, &instance).await?.into()),
                 None => None,
             };
+            if let (Some(scope), Some(job)) = (scope, &job) {
+                prepare_retry(&store, &instance, job, scope).await?;
+            }
             Ok((instance, job))
         };
         ctx.spawn(work.into_actor(self).map(move |found, actor, ctx| {
+            if scope.is_some() {
+                actor.retrying.remove(&id);
+            }
             let now = actor.now();
             actor.shard.know_stranger(event, found, now);
             actor.end_turn(ctx);
@@ -82,7 +95,7 @@ impl Shard {
     /// Answers an event whose instance is not open here, unless the store must be asked first.
     pub(super) fn meet_stranger(&self, event: Event) -> Option<Event> {
         match event {
-            Event::Stop(_) | Event::Cancel(_) | Event::Kill(_) | Event::Retry(_) => Some(event),
+            Event::Stop(_) | Event::Cancel(_) | Event::Kill(_) | Event::Retry(..) => Some(event),
             // While an application is being taken over its instances are not all here yet.
             Event::Report(..) if self.around.ownership.apps().is_empty() => {
                 event.refuse(ChangeError::NotOwner);
@@ -103,8 +116,8 @@ impl Shard {
         };
         let is_finished = instance.state.status.is_finished();
         match event {
-            Event::Retry(reply) if let Some(job) = job => {
-                self.retry_finished(instance, job, reply, now);
+            Event::Retry(scope, reply) if let Some(job) = job => {
+                self.retry_finished(instance, (job, scope), reply, now);
             }
             Event::Kill(reply) if instance.state.status == InstanceStatus::Stopped => {
                 self.kill_remains(&instance);
@@ -132,7 +145,7 @@ impl Shard {
     fn retry_finished(
         &mut self,
         mut instance: Instance,
-        job: Arc<JobDefinition>,
+        (job, scope): (Arc<JobDefinition>, RetryScope),
         reply: ChangeReply,
         now: UnixMillis,
     ) {
@@ -143,7 +156,13 @@ impl Shard {
         if matches!(instance.trigger, Trigger::Workflow { .. }) {
             return reply.send(Err(ChangeError::PartOfWorkflow));
         }
-        let Some(change) = fold::retry(&instance.state, now) else {
+        let change = match scope {
+            RetryScope::Whole => fold::retry(&instance.state, now),
+            RetryScope::FailedTasks => {
+                fold::retry_failed_tasks(&instance.state, job.instance_retries, now)
+            }
+        };
+        let Some(change) = change else {
             return reply.send(Err(ChangeError::NotOwner));
         };
         if self.runs.contains_key(&id) {
@@ -154,6 +173,38 @@ impl Shard {
         run.stored = Some((run.instance.state.status, run.instance.state.attempt));
         self.enter(run);
         self.change(id, change, vec![Waiter::Caller(reply)]);
+    }
+}
+
+/// Has the journal of an ended instance tell what its next attempt begins with.
+async fn prepare_retry(
+    store: &Store,
+    instance: &Instance,
+    job: &JobDefinition,
+    scope: RetryScope,
+) -> Result<(), ChangeError> {
+    let state = &instance.state;
+    if !state.status.is_finished() {
+        return Ok(()); // whoever decides refuses it
+    }
+    if matches!(instance.trigger, Trigger::Workflow { .. }) {
+        return Err(ChangeError::PartOfWorkflow);
+    }
+    if scope == RetryScope::FailedTasks {
+        check_failed_tasks(state.status, job)?;
+    }
+    let has_journal = matches!(job.execute_type, ExecuteType::Map | ExecuteType::MapReduce);
+    if !has_journal || state.attempt == 0 {
+        return Ok(());
+    }
+    let id = instance.instance_id;
+    let prepared = store
+        .prepare_journal(instance.app_id, id, state.attempt, scope)
+        .await
+        .map_err(explain)?;
+    match prepared {
+        Some(prepared) => Ok(prepared?),
+        None => Err(ChangeError::NotFinished),
     }
 }
 

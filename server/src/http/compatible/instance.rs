@@ -19,6 +19,7 @@ use super::instance_actions::act;
 use super::route::{About, Entry, Needs, Routes};
 use super::{custom_query, instance_view, render};
 use crate::domain::instance::Instance;
+use crate::domain::retry_scope::RetryScope;
 use crate::http::log;
 use crate::service::instances::{self, Action};
 use crate::service::logs::LogReader;
@@ -64,7 +65,9 @@ async fn stop(context: Context) -> Answer {
 }
 
 async fn retry(context: Context) -> Answer {
-    act(&context, Action::Retry).await.map(|()| Value::Null)
+    act(&context, Action::Retry(RetryScope::Whole))
+        .await
+        .map(|()| Value::Null)
 }
 
 /// One instance, and what its worker tells of it and of the tasks that were asked for.

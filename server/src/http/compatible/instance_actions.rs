@@ -22,7 +22,7 @@ pub(super) async fn act(context: &Context, action: Action) -> Result<(), Failure
         Err(ServiceError::StateConflict(why)) => Err(match action {
             Action::Stop | Action::Kill => Failure::argument("can't stop finished instance!"),
             Action::Cancel => Failure::power("instance already up and running"),
-            Action::Retry => Failure::power(why),
+            Action::Retry(_) => Failure::power(why),
         }),
         Err(error) => Err(error.into()),
     }
@@ -36,10 +36,10 @@ fn refusal(instance: &Instance, action: Action) -> Option<Failure> {
             .then(|| Failure::argument("can't stop finished instance!")),
         Action::Cancel => (status != InstanceStatus::WaitingDispatch)
             .then(|| Failure::power("instance already up and running")),
-        Action::Retry if !status.is_finished() => {
+        Action::Retry(_) if !status.is_finished() => {
             Some(Failure::power("Only stopped instance can be retry!"))
         }
-        Action::Retry => matches!(instance.trigger, Trigger::Workflow { .. })
+        Action::Retry(_) => matches!(instance.trigger, Trigger::Workflow { .. })
             .then(|| Failure::power("Workflow's instance do not support retry!")),
     }
 }

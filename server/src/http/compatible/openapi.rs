@@ -14,6 +14,7 @@ use super::instance_actions::act;
 use super::job_request::live_job;
 use super::route::{About, Entry, Needs, Place, Routes};
 use super::{instance_view, job_request, job_view, render, workflow_request};
+use crate::domain::retry_scope::RetryScope;
 use crate::service::instances::Action;
 use crate::service::programs::{self, Proof};
 use crate::service::{instances, jobs, runs};
@@ -307,7 +308,9 @@ async fn cancel(context: Context) -> Answer {
 }
 
 async fn retry(context: Context) -> Answer {
-    act(&context, Action::Retry).await.map(|()| Value::Null)
+    act(&context, Action::Retry(RetryScope::Whole))
+        .await
+        .map(|()| Value::Null)
 }
 
 async fn instance_status(context: Context) -> Answer {

@@ -94,8 +94,13 @@ impl Feed {
         if !master.has_journal() && self.number == 0 {
             return self.give_up(master);
         }
-        if !master.has_journal() || (self.end == End::Wanted && master.untold() == 0) {
-            records.items.push(JournalRecord::Decided);
+        let last = match (master.has_journal(), self.end) {
+            (false, _) => Some(JournalRecord::Broken),
+            (true, End::Wanted) if master.untold() == 0 => Some(JournalRecord::Decided),
+            (true, _) => None,
+        };
+        if let Some(last) = last {
+            records.items.push(last);
             self.end = End::Said;
         }
         if records.items.is_empty() {

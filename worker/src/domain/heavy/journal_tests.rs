@@ -31,6 +31,9 @@ fn worker(name: &str) -> TeamWorker {
     }
 }
 
+#[path = "failed_again_tests.rs"]
+mod failed_again;
+
 /// One try of a task at an executor.
 struct Try {
     at: Holder,
@@ -56,6 +59,7 @@ impl Try {
 
 /// A master, its executors, and what a server has of its journal.
 struct World {
+    setting: Setting,
     master: Master,
     out: Vec<Try>,
     kept: Vec<JournalPart>,
@@ -67,8 +71,13 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(SETTING)
+    }
+
+    fn with(setting: Setting) -> Self {
         let mut world = Self {
-            master: Master::new(SETTING, worker("a")),
+            setting,
+            master: Master::new(setting, worker("a")),
             out: Vec::new(),
             kept: Vec::new(),
             attempt: 1,
@@ -181,14 +190,7 @@ impl World {
     fn tell(&mut self, most_bytes: usize) {
         let records = self.master.next_records(most_bytes);
         if !records.items.is_empty() {
-            let number = u32::try_from(self.kept.len()).expect("few") + 1;
-            self.kept.push(JournalPart {
-                instance_id: 1,
-                attempt: self.attempt,
-                number,
-                begins_anew: false,
-                records: codec::encode(&records).expect("small"),
-            });
+            self.keep(&records);
         }
         if self.master.untold() == 0 {
             let results = self.master.results();
@@ -196,6 +198,17 @@ impl World {
             self.done
                 .extend(all.into_iter().map(|result| result.task_id));
         }
+    }
+
+    fn keep(&mut self, records: &JournalRecords) {
+        let number = u32::try_from(self.kept.len()).expect("few") + 1;
+        self.kept.push(JournalPart {
+            instance_id: 1,
+            attempt: self.attempt,
+            number,
+            begins_anew: false,
+            records: codec::encode(records).expect("small"),
+        });
     }
 
     fn standings(&self) -> Vec<Standing> {
@@ -218,11 +231,7 @@ impl World {
 
     /// The master is gone, and another worker goes on.
     fn crash(&mut self) {
-        let mut replay = Replay::new(SETTING, worker("c"));
-        for part in &self.kept {
-            replay.take(part).expect("readable");
-        }
-        let (master, begins_anew) = replay.finish();
+        let (master, begins_anew) = self.replayed();
         assert_eq!(begins_anew, self.kept.is_empty());
         let is_all_told = self.master.untold() == 0;
         let (before, results) = (self.standings(), self.results());
@@ -249,6 +258,14 @@ impl World {
             assert_eq!(self.results(), results);
         }
         self.meet();
+    }
+
+    fn replayed(&self) -> (Master, bool) {
+        let mut replay = Replay::new(self.setting, worker("c"));
+        for part in &self.kept {
+            replay.take(part).expect("readable");
+        }
+        replay.finish()
     }
 
     fn run_to_the_end(&mut self) {

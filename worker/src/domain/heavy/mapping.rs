@@ -136,9 +136,12 @@ impl Master {
         }
     }
 
-    /// A task has ended: what only an earlier try of it made is not wanted any more.
-    pub(super) fn end_mapping(&mut self, index: u32) {
-        if let Some(mut mapper) = self.mappers.remove(&index) {
+    /// A task has ended: what only an earlier try of it made is not wanted any more. If it has failed,
+    /// that stays, because a try after the end of the instance may make it again.
+    pub(super) fn end_mapping(&mut self, index: u32, is_success: bool) {
+        if let Some(mut mapper) = self.mappers.remove(&index)
+            && is_success
+        {
             let rest = mapper.made.cut();
             self.discard(rest);
         }

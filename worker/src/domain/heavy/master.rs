@@ -382,7 +382,7 @@ impl Master {
     fn finish_task(&mut self, index: u32, place: Holder, is_success: bool, result: &str) {
         self.tasks.finish(index, is_success);
         self.tell_end(index);
-        self.end_mapping(index);
+        self.end_mapping(index, is_success);
         self.note_end(index, place, is_success, result);
     }
 

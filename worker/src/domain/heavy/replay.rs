@@ -27,6 +27,8 @@ pub(crate) struct Replay {
     /// Attempt and number of the last part.
     last: (u32, u32),
     is_decided: bool,
+    /// Whether it does not have everything.
+    is_broken: bool,
 }
 
 impl Replay {
@@ -37,6 +39,7 @@ impl Replay {
             local,
             last: (0, 0),
             is_decided: false,
+            is_broken: false,
         }
     }
 
@@ -61,6 +64,7 @@ impl Replay {
 
     fn apply(&mut self, record: JournalRecord) -> Result<(), Unreadable> {
         match record {
+            JournalRecord::Broken => (self.is_decided, self.is_broken) = (true, true),
             JournalRecord::Decided => self.is_decided = true,
             JournalRecord::FailedAgain => {
                 self.is_decided = false;
@@ -74,7 +78,7 @@ impl Replay {
 
     /// The master that goes on, and whether it begins anew.
     pub(crate) fn finish(self) -> (Master, bool) {
-        if self.is_decided || self.last == (0, 0) {
+        if self.is_decided || self.is_broken || self.last == (0, 0) {
             return (Master::new(self.setting, self.local), true);
         }
         let mut master = self.master;
@@ -108,7 +112,7 @@ impl Master {
                 self.mappers.entry(parent).or_default().made.truncate(kept);
                 Ok(())
             }
-            JournalRecord::Decided | JournalRecord::FailedAgain => Ok(()),
+            JournalRecord::Decided | JournalRecord::FailedAgain | JournalRecord::Broken => Ok(()),
         }
     }
 

@@ -121,8 +121,15 @@ function Loaded({ instance, onChanged }: LoadedProps): ReactNode {
   );
 }
 
-const ICONS: Record<InstanceAction, IconName> = { STOP: "stop", KILL: "close", CANCEL: "close", RETRY: "retry" };
-const ACTIONS: readonly InstanceAction[] = ["RETRY", "CANCEL", "STOP", "KILL"];
+const ICONS: Record<InstanceAction, IconName> = {
+  STOP: "stop",
+  KILL: "close",
+  CANCEL: "close",
+  RETRY: "retry",
+  RETRY_FAILED_TASKS: "retry",
+};
+const ACTIONS: readonly InstanceAction[] = ["RETRY_FAILED_TASKS", "RETRY", "CANCEL", "STOP", "KILL"];
+const ENDING: readonly InstanceAction[] = ["CANCEL", "STOP", "KILL"];
 
 function Head({ instance, now, onChanged }: LoadedProps & { now: number }): ReactNode {
   const t = useT();
@@ -139,7 +146,7 @@ function Head({ instance, now, onChanged }: LoadedProps & { now: number }): Reac
       text: t(`act.${action}.text`, { job: jobName, id }),
       hits: [`${jobName} · ${id}`, ...(worker ? [t("act.onWorker", { worker })] : [])],
       action: t(`act.${action}`),
-      danger: action !== "RETRY",
+      danger: ENDING.includes(action),
       run: async () => {
         onChanged(await api.act(id, action));
         say.done(t(`act.${action}.done`, { id }));
@@ -171,7 +178,7 @@ function Head({ instance, now, onChanged }: LoadedProps & { now: number }): Reac
           <Button
             key={action}
             icon={ICONS[action]}
-            kind={action === "RETRY" ? "plain" : "danger"}
+            kind={ENDING.includes(action) ? "danger" : "plain"}
             onClick={() => act(action)}
             data-testid={`act-${action}`}
           >
