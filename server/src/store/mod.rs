@@ -132,7 +132,7 @@ impl Store {
         let target = Target::parse(&config.url)?;
         let _lock = target.lock()?;
         let dialect = Arc::new(Dialect::new(target.backend(), &config.table_prefix));
-        let connection = target.connect(Purpose::Write, &Doubt::default()).await?;
+        let connection = target.connect(Purpose::Schema, &Doubt::default()).await?;
         let sql = Sql::on_connection(connection.clone(), Arc::clone(&dialect));
         lease::refuse_java(&sql, clock.now()).await?;
         let changed = migration::migrate_legacy(&connection, &dialect).await;
@@ -209,7 +209,9 @@ impl Inner {
         let dialect = Arc::new(Dialect::new(target.backend(), &config.table_prefix));
         let doubt = Doubt::default();
         let writing = target.connect(Purpose::Write, &doubt).await?;
-        migration::migrate(&writing, &dialect).await?;
+        let schema = target.connect(Purpose::Schema, &doubt).await?;
+        migration::migrate(&schema, &dialect).await?;
+        schema.close().await?;
         let connections = config.read_connections.clamp(1, 16);
         let reading = target
             .connect(Purpose::Read { connections }, &doubt)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use powerjob_common::actor::Letter;
-use powerjob_common::id::InstanceId;
+use powerjob_common::id::{AppId, InstanceId};
 use powerjob_protocol::wire::beats::BeatPlan;
 use powerjob_protocol::wire::server_to_worker::{InstanceTeam, RunInstance, StopInstance};
 use serde::Serialize;
@@ -32,6 +32,7 @@ pub(crate) struct TeamNotice {
 pub(crate) struct Dispatch {
     #[serde(skip)]
     pub(crate) link: Arc<dyn WorkerLink>,
+    pub(crate) app_id: AppId,
     pub(crate) item: RunInstance,
     /// When it has beats, if the worker is to make them.
     pub(crate) beats: Option<BeatPlan>,

@@ -5,7 +5,7 @@
 //! * **Tells** workers, in one frame for each worker and letter; their verdicts go back to the
 //!   instance managers from the session that receives them (`RunVerdicts`, `RunsUnanswered`).
 //! * **Survives** a restart: nothing; what was not answered is sent again by the status checker.
-//! * **Sends** no run while the lease of its server is late: the shards get it back.
+//! * **Sends** no run of an application that is not ours now: the shards get it back.
 //! * **Dies**: the process ends.
 
 mod message;
@@ -95,10 +95,10 @@ impl Handler<Mail<StopRuns>> for Dispatcher {
 impl Dispatcher {
     /// Sends runs to their workers.
     pub(crate) fn dispatch(&self, DispatchRuns { runs, teams }: DispatchRuns) {
-        // Between the decision and this moment the process may have stood still.
-        if !self.ownership.may_act() {
-            return self.give_back(runs);
-        }
+        // Since the decision the process may have stood still, or the application may have left.
+        let is_ours = |run: &Dispatch| self.ownership.epoch(run.app_id) == Some(run.item.epoch);
+        let (runs, foreign): (Vec<_>, Vec<_>) = runs.into_iter().partition(is_ours);
+        self.give_back(foreign);
         name_teams(teams);
         let mut by_worker: BTreeMap<u64, Frame> = BTreeMap::new();
         let (beats, runs): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.beats.is_some());
@@ -198,7 +198,10 @@ impl Dispatcher {
     /// Sends second-level instances, or what has changed about them: they are few.
     fn send_beats(&self, runs: Vec<Dispatch>) {
         let mut by_worker: BTreeMap<u64, (Arc<dyn WorkerLink>, RunBeats)> = BTreeMap::new();
-        for Dispatch { link, item, beats } in runs {
+        for Dispatch {
+            link, item, beats, ..
+        } in runs
+        {
             let Some(plan) = beats else { continue };
             let none = RunBeats { items: Vec::new() };
             let (_, request) = by_worker

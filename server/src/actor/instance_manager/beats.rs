@@ -152,8 +152,13 @@ impl Shard {
         let Some(link) = worker.and_then(|entry| entry.link) else {
             return; // it is told when it is back
         };
-        let (item, beats) = (run.request(), Some(plan));
-        self.outbox.dispatches.push(Dispatch { link, item, beats });
+        let (app_id, item, beats) = (run.instance.app_id, run.request(), Some(plan));
+        self.outbox.dispatches.push(Dispatch {
+            link,
+            app_id,
+            item,
+            beats,
+        });
     }
 
     pub(super) fn note_beating(&mut self, run: &Run) {

@@ -123,7 +123,13 @@ impl Shard {
         let Some(link) = link else { return }; // its return, its loss or the status checker goes on
         run.connection = Some(link.connection());
         let (item, beats) = (run.request(), run.beat_plan());
-        self.outbox.dispatches.push(Dispatch { link, item, beats });
+        let app_id = run.instance.app_id;
+        self.outbox.dispatches.push(Dispatch {
+            link,
+            app_id,
+            item,
+            beats,
+        });
         self.name_team(id);
     }
 
@@ -215,15 +221,15 @@ impl Shard {
         }
     }
 
+    /// Sends a claimed run, or waits for its time after all if the clock was set back meanwhile.
     fn send_due(&mut self, id: InstanceId, now: UnixMillis) {
-        let is_due = self.runs.get(&id).is_some_and(|run| {
+        let is_claimed = self.runs.get(&id).is_some_and(|run| {
             run.writing.is_none()
                 && run.sends == 0
                 && run.instance.state.status == InstanceStatus::WaitingWorkerReceive
-                && run.instance.state.expected_at <= now
         });
-        if is_due {
-            self.send(id);
+        if is_claimed {
+            self.advance(id, now);
         }
     }
 

@@ -89,7 +89,7 @@ fn verdicts_as_text<S: serde::Serializer>(
 /// Why there is no verdict about runs.
 #[derive(Debug, Clone)]
 pub(crate) enum NoVerdict {
-    /// They did not leave: the lease of this server was late.
+    /// They did not leave: the lease of this server was late, or their application has left.
     NotSent,
     /// They left, or could not, for this reason.
     Session(SessionError),

@@ -52,7 +52,9 @@ pub(super) enum Target {
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// The one connection that writes.
+    /// Changing the tables, on one connection, which holds the lock for that.
+    Schema,
+    /// Writing, one transaction after the other.
     Write,
     /// Reading, never in the writer's way.
     Read { connections: u32 },
@@ -69,7 +71,7 @@ impl Purpose {
     fn connections(self) -> u32 {
         match self {
             Self::Read { connections } => connections,
-            Self::Lease | Self::Write | Self::Checkpoint | Self::Survey => 1,
+            Self::Schema | Self::Write | Self::Lease | Self::Checkpoint | Self::Survey => 1,
         }
     }
 
@@ -78,13 +80,14 @@ impl Purpose {
     fn patience(self) -> Duration {
         match self {
             Self::Write | Self::Lease => Duration::from_secs(2),
-            Self::Read { .. } | Self::Checkpoint | Self::Survey => CONNECT_LIMIT,
+            Self::Schema | Self::Read { .. } | Self::Checkpoint | Self::Survey => CONNECT_LIMIT,
         }
     }
 
     /// The name by which the database lists the connection.
     fn name(self) -> &'static str {
         match self {
+            Self::Schema => "powerjob-schema",
             Self::Write => "powerjob-write",
             Self::Read { .. } => "powerjob-read",
             Self::Lease => "powerjob-lease",
@@ -139,7 +142,7 @@ impl Target {
         }
     }
 
-    /// A pool for a purpose; that for writing is connected and checked at once, that of a survey is
+    /// A pool for a purpose; those for writing are connected and checked at once, that of a survey is
     /// connected, the others connect when they are needed.
     ///
     /// # Errors
@@ -169,8 +172,8 @@ pub(super) fn is_outdated(kind: &str, version: &str) -> bool {
 /// The settings of a pool over the network.
 fn pool<D: Database>(purpose: Purpose, doubt: &Doubt) -> PoolOptions<D> {
     let (taken, given_back) = (doubt.clone(), doubt.clone());
-    let spare = match purpose.connections() {
-        1 => SPARE_CONNECTIONS,
+    let spare = match purpose {
+        Purpose::Write | Purpose::Lease => SPARE_CONNECTIONS,
         _ => 0,
     };
     PoolOptions::<D>::new()

@@ -34,7 +34,8 @@ pub(super) async fn connect(
     doubt: &Doubt,
 ) -> Result<DatabaseConnection, Error> {
     let mut flavor = Flavor::MySql;
-    if matches!(purpose, Purpose::Write | Purpose::Survey) {
+    let is_writing = matches!(purpose, Purpose::Schema | Purpose::Write);
+    if is_writing || purpose == Purpose::Survey {
         // Once without the pool: a pool tells every failure as a time limit.
         let place = format!("MySQL at {}:{}", options.get_host(), options.get_port());
         let first = tokio::time::timeout(CONNECT_LIMIT, options.connect());
@@ -42,7 +43,7 @@ pub(super) async fn connect(
             .await
             .map_err(|_| Error::Unavailable(format!("{place}: no answer")))?;
         let mut first = first.map_err(|error| no_connection(&place, error))?;
-        if purpose == Purpose::Write {
+        if is_writing {
             flavor = check(&mut first).await?;
         }
         first.close().await.ok();

@@ -45,7 +45,8 @@ pub(super) async fn connect(
                 .map(drop)
         })
     });
-    if matches!(purpose, Purpose::Write | Purpose::Survey) {
+    let is_writing = matches!(purpose, Purpose::Schema | Purpose::Write);
+    if is_writing || purpose == Purpose::Survey {
         // Once without the pool: a pool tells every failure as a time limit.
         let place = format!(
             "PostgreSQL at {}:{}",
@@ -57,7 +58,7 @@ pub(super) async fn connect(
             .await
             .map_err(|_| Error::Unavailable(format!("{place}: no answer")))?;
         let mut first = first.map_err(|error| no_connection(&place, error))?;
-        if purpose == Purpose::Write {
+        if is_writing {
             check(&mut first).await?;
         }
         first.close().await.ok();
@@ -92,7 +93,7 @@ fn settings(purpose: Purpose) -> String {
             text.push_str("; set default_transaction_read_only = on")
         }
         Purpose::Write => text.push_str(KEYS_ONLY),
-        Purpose::Lease | Purpose::Checkpoint => {}
+        Purpose::Schema | Purpose::Lease | Purpose::Checkpoint => {}
     }
     text
 }

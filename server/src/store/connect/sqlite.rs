@@ -128,7 +128,9 @@ pub(super) async fn connect(path: &Path, purpose: Purpose) -> Result<DatabaseCon
         .max_lifetime(None)
         .acquire_timeout(Duration::from_secs(30));
     let pool = match purpose {
-        Purpose::Write => pool.connect_with(options).await.map_err(connect_error)?,
+        Purpose::Schema | Purpose::Write => {
+            pool.connect_with(options).await.map_err(connect_error)?
+        }
         _ => pool.connect_lazy_with(options),
     };
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
@@ -154,7 +156,7 @@ fn sqlite_options(path: &Path, purpose: Purpose) -> SqliteConnectOptions {
         .thread_name(move |id| thread_name(purpose, id))
         .disable_statement_logging();
     match purpose {
-        Purpose::Write => options
+        Purpose::Schema | Purpose::Write => options
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -170,6 +172,7 @@ fn sqlite_options(path: &Path, purpose: Purpose) -> SqliteConnectOptions {
 
 fn thread_name(purpose: Purpose, id: u64) -> String {
     match purpose {
+        Purpose::Schema => "store-schema".to_owned(),
         Purpose::Write => "store-write".to_owned(),
         Purpose::Read { .. } => format!("store-read-{id}"),
         Purpose::Lease => "store-lease".to_owned(),

@@ -41,7 +41,7 @@ impl Legacy {
         let url = DatabaseServer::shared(kind)?.fresh().await.unwrap();
         let target = Target::parse(&url).unwrap();
         let connection = target
-            .connect(Purpose::Write, &Doubt::default())
+            .connect(Purpose::Schema, &Doubt::default())
             .await
             .unwrap();
         Some(Self {

@@ -117,7 +117,7 @@ impl Fixture {
     async fn connect(&self) -> DatabaseConnection {
         let target = Target::parse(&self.database.url).unwrap();
         target
-            .connect(Purpose::Write, &Doubt::default())
+            .connect(Purpose::Schema, &Doubt::default())
             .await
             .unwrap()
     }

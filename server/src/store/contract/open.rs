@@ -97,7 +97,7 @@ async fn every_former_version_is_brought_up_to_date() {
         let path = folder.path().join("old.db");
         let target = Target::Sqlite(path.clone());
         let old = target
-            .connect(Purpose::Write, &Doubt::default())
+            .connect(Purpose::Schema, &Doubt::default())
             .await
             .unwrap();
         let dialect = Dialect::new(DbBackend::Sqlite, "");
