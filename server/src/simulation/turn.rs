@@ -257,6 +257,10 @@ impl ServerNode {
                 Need::Unschedule(app_id) => {
                     self.post.scheduler(SchedulerLetter::Unschedule(app_id));
                 }
+                Need::Forget(app_id) => {
+                    self.post.scheduler(SchedulerLetter::Unschedule(app_id));
+                    self.post.all_shards(|| ShardLetter::DropApp(app_id));
+                }
                 Need::LetGo(app_id, owner) => {
                     self.post.scheduler(SchedulerLetter::Unschedule(app_id));
                     self.post.all_shards(|| ShardLetter::DropApp(app_id));

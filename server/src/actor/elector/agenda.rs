@@ -6,6 +6,8 @@
 //! 2. Only what nobody living has is taken: at once what falls to us, later what nobody took.
 //! 3. Something is given only when the other servers had the time to see that it will be: whoever
 //!    gets it waits for it.
+//! 4. Who has just come, or come back, gets nothing before it had the time to find its feet: its connections
+//!    may be those from before a silence.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -26,6 +28,8 @@ const EXPECTING_PAUSE: Duration = Duration::from_millis(20);
 pub(super) const FAILURE_PAUSE: Duration = Duration::from_millis(250);
 /// Beyond a renewal, in which the others read the leases: their time to plan.
 const SETTLING: Duration = Duration::from_millis(150);
+/// So long a server gets nothing after it came. A server that ends gives at once.
+const ARRIVING: Duration = Duration::from_millis(1_500);
 /// What the one to whom it falls has not taken within this time is taken by anybody.
 const ORPHANED_AFTER: Duration = Duration::from_secs(3);
 /// Applications that change hands at once: the last one waits for the loading of the others.
@@ -131,7 +135,11 @@ impl Agenda {
                 (false, false) => IDLE_PAUSE,
             });
         }
-        let patience = renewal + SETTLING;
+        // As long as nobody ends, only those who came get something.
+        let patience = match self.is_leaving {
+            true => renewal + SETTLING,
+            false => ARRIVING.max(renewal + SETTLING),
+        };
         let oldest = ours.iter().map(|it| self.age(it, now)).max();
         let due = ours.into_iter().filter(|it| self.age(it, now) >= patience);
         let mut gifts: BTreeMap<Holder, Vec<AppId>> = BTreeMap::new();
@@ -152,5 +160,55 @@ impl Agenda {
     fn ours<'a>(&'a self, outlook: &'a Outlook) -> impl Iterator<Item = &'a Move<Holder>> {
         let is_ours = |it: &&Move<Holder>| it.from.as_ref() == Some(&self.me);
         outlook.moves.iter().filter(is_ours)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::assignment::{AppOwner, LeaseRow};
+
+    fn holder(name: &str) -> Holder {
+        Holder {
+            node_id: name.to_owned(),
+            server_epoch: 1,
+        }
+    }
+
+    /// Server `a` has two applications and sees server `b`.
+    fn outlook_of_a() -> Outlook {
+        let server = |name: &str| LeaseRow {
+            holder: holder(name),
+            worker_address: format!("{name}:10010"),
+            http_address: None,
+            http_worker_address: None,
+            is_leaving: false,
+            acquired_at_ms: 0,
+            changes: 0,
+            lives_for_ms: 1_500,
+        };
+        let owner = |id| AppOwner {
+            app_id: AppId(id),
+            holder: Some(holder("a")),
+            epoch: 1,
+        };
+        let servers = [server("a"), server("b")];
+        Outlook::new(&holder("a"), 600, &servers, &[owner(1), owner(2)])
+    }
+
+    #[test]
+    fn a_server_that_came_gets_nothing_at_once_unless_the_other_one_ends() {
+        let ms = Duration::from_millis;
+        let outlook = outlook_of_a();
+        let mut agenda = Agenda::new(holder("a"));
+        agenda.note(&outlook, ms(1_000));
+        let mut giving = |at, is_leaving| {
+            agenda.is_leaving = is_leaving;
+            agenda.to_give(&outlook, ms(at), ms(300))
+        };
+        assert_eq!(giving(1_450, false), Giving::Later(ms(1_050)));
+        assert!(matches!(giving(2_500, false), Giving::Now(_)));
+        assert_eq!(giving(1_449, true), Giving::Later(ms(1)));
+        assert!(matches!(giving(1_450, true), Giving::Now(_)));
     }
 }

@@ -58,13 +58,18 @@ pub(super) struct NewOwner {
 impl Leaving {
     /// Repeating it is harmless. The ownership table must not name the application any more.
     pub(super) fn let_go(&self, app_id: AppId, new_owner: Option<NewOwner>) {
+        self.forget(app_id);
+        self.events.end(app_id);
+        let new_owner = new_owner.map(|owner| (owner.worker_address, owner.epoch));
+        self.sessions.send_away(app_id, new_owner);
+    }
+
+    /// Whoever works for it here stops. Repeating it is harmless.
+    pub(super) fn forget(&self, app_id: AppId) {
         report(app_id, self.unschedule.tell(UnscheduleApp { app_id }));
         for port in &self.drop {
             report(app_id, port.tell(DropApp { app_id }));
         }
-        self.events.end(app_id);
-        let new_owner = new_owner.map(|owner| (owner.worker_address, owner.epoch));
-        self.sessions.send_away(app_id, new_owner);
     }
 }
 

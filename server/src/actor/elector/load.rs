@@ -62,7 +62,7 @@ pub(super) async fn load_app(
             Ok(())
         }
         Err(error) => {
-            parts.leaving.unschedule.tell(UnscheduleApp { app_id })?;
+            parts.leaving.forget(app_id);
             Err(error)
         }
     }

@@ -43,6 +43,8 @@ pub(crate) enum Need {
     LetGo(AppId, Option<(String, i64)>),
     /// The scheduler forgets what an earlier ownership left behind.
     Unschedule(AppId),
+    /// All forget what was loaded of an application that is not ours after all.
+    Forget(AppId),
     /// Exactly these applications may be written for.
     Confirm(Vec<Assignment>),
     /// [`ElectorShell::settled`] is to be called when all actors have submitted what they decided.
@@ -199,7 +201,10 @@ impl ElectorShell {
                 self.schedule(own, jobs, &busy);
                 self.load_next();
             }
-            (State::Instances(_) | State::Jobs(..), _) => self.load_next(),
+            (State::Instances(own) | State::Jobs(own, _), _) => {
+                self.needs.push(Need::Forget(own.app_id));
+                self.load_next();
+            }
             (State::Flushing(to, apps), Ok(_)) => {
                 let call = StoreCall::HandOver(apps.clone(), to.clone());
                 self.ask(State::Giving(to, apps), call);
@@ -284,7 +289,7 @@ impl ElectorShell {
     fn schedule(&mut self, own: Assignment, jobs: Vec<JobDefinition>, busy: &HashSet<JobId>) {
         let (app_id, epoch) = (own.app_id, own.epoch);
         if self.ground.ownership.generation() != self.generation {
-            return self.needs.push(Need::Unschedule(app_id));
+            return self.needs.push(Need::Forget(app_id));
         }
         let now = self.ground.clock.now();
         let jobs = jobs.into_iter().map(|job| LoadedJob {

@@ -305,14 +305,19 @@ impl Shard {
             .collect();
         ids.sort_unstable();
         for id in ids {
-            if let Some(writing) = self.runs.get_mut(&id).and_then(|run| run.writing.take()) {
-                self.end_start(writing.start, Some(StartError::NotOwner));
-                for waiter in writing.waiters {
-                    waiter.failed(ChangeError::NotOwner);
-                }
-            }
-            self.forget(id, ChangeError::NotOwner);
+            self.drop_run(id);
         }
+    }
+
+    /// Forgets an instance that is ours no more, or under another epoch.
+    pub(super) fn drop_run(&mut self, id: InstanceId) {
+        if let Some(writing) = self.runs.get_mut(&id).and_then(|run| run.writing.take()) {
+            self.end_start(writing.start, Some(StartError::NotOwner));
+            for waiter in writing.waiters {
+                waiter.failed(ChangeError::NotOwner);
+            }
+        }
+        self.forget(id, ChangeError::NotOwner);
     }
 
     /// One run of a call is durable, or is not because of `error`.

@@ -281,6 +281,23 @@ fn the_last_of_a_crowd_are_claimed_early_and_sent_in_time() {
 }
 
 #[test]
+fn a_run_that_a_half_loaded_ownership_left_is_adopted_anew() {
+    let (mut shards, running) = shards(1);
+    let shard = &mut shards[0];
+    let mut adopt = |is_out: bool, epoch: i64| {
+        let run = AdoptedRun::loaded(instance(1, is_out), single_job(), epoch, &running);
+        shard.adopt(vec![run], NOW);
+        let run = &shard.runs[&InstanceId(1)];
+        (run.epoch, run.stored.map(|stored| stored.1))
+    };
+    assert_eq!(adopt(true, 1), (1, Some(1)));
+    assert_eq!(adopt(false, 1), (1, Some(1)), "it is there already");
+    assert_eq!(adopt(false, 2), (2, Some(0)));
+    assert_eq!(adopt(true, 1), (2, Some(0)), "the older one comes too late");
+    assert_eq!(running.get(JobId(1)), 1);
+}
+
+#[test]
 fn an_early_claim_that_the_store_refused_is_made_again_in_time() {
     let (mut shard, running, due) = crowd_before(10_000, Duration::from_micros(100));
     let early = due.before(Duration::from_millis(400));

@@ -118,6 +118,10 @@ impl Shard {
                 present,
             } = adopted;
             let id = instance.instance_id;
+            // What is left of an ownership that ended while it was loaded.
+            if self.runs.get(&id).is_some_and(|known| known.epoch < epoch) {
+                self.drop_run(id);
+            }
             if self.runs.contains_key(&id) || instance.state.status.is_finished() {
                 if is_counted {
                     self.placement.leave(job.id);
