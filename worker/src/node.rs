@@ -69,6 +69,7 @@ pub(crate) struct Node {
     drain_tasks: Port<Drain>,
     drain_link: Port<Drain>,
     drain_guests: Port<Drain>,
+    drain_masters: Port<Drain>,
     drain_beats: Port<Drain>,
     cancel_all: Port<CancelAllRuns>,
     cancel_masters: Port<CancelAllRuns>,
@@ -158,6 +159,7 @@ impl Node {
             drain_tasks: slots.tasks.port().from(me),
             drain_link: slots.link.port().from(me),
             drain_guests: slots.guests.port().from(me),
+            drain_masters: slots.heavy.port().from(me),
             drain_beats: slots.beats.port().from(me),
             cancel_all: slots.processors.port().from(me),
             cancel_masters: slots.heavy.port().from(me),
@@ -176,6 +178,7 @@ impl Node {
         self.drain_tasks.tell(Drain {}).ok();
         self.drain_link.tell(Drain {}).ok();
         self.drain_guests.tell(Drain {}).ok();
+        self.drain_masters.tell(Drain {}).ok();
         self.drain_beats.tell(Drain {}).ok();
         if !self.wait_for_runs(deadline).await {
             let reason = CancelReason::WorkerShutdown;

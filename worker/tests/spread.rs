@@ -544,12 +544,7 @@ async fn another_worker_goes_on_from_the_journal_of_a_master() {
     server.until_journal(|parts| ends(parts) >= 20).await;
 
     ledger.is_open.store(true, Ordering::SeqCst);
-    let next = RunInstance { attempt: 2, ..item };
-    let mut teams = name_team(1, &[&members[1]]);
-    teams.items[0].attempt = 2;
-    let second = &members[1].session;
-    second.tell("worker", "server", &teams).expect("told");
-    assert_eq!(run(second, vec![next]).await, [RunVerdict::Accepted]);
+    give_next(&members[1], item).await;
     let ended = server.report_of_attempt(1, 2).await;
     assert_eq!(
         (ended.status, ended.result),
@@ -602,6 +597,74 @@ fn says(parts: &[JournalPart], wanted: &JournalRecord) -> bool {
         let records: JournalRecords = codec::decode(&part.records).expect("readable");
         records.items.contains(wanted)
     })
+}
+
+/// Has `next` go on with an instance, as a server does whose first master is gone.
+async fn give_next(next: &Member, item: RunInstance) {
+    let next_item = RunInstance { attempt: 2, ..item };
+    let mut teams = name_team(next_item.instance_id, &[next]);
+    teams.items[0].attempt = 2;
+    let session = &next.session;
+    session.tell("worker", "server", &teams).expect("told");
+    assert_eq!(run(session, vec![next_item]).await, [RunVerdict::Accepted]);
+}
+
+const HANDED_ON: u8 = 1;
+
+/// A master that shuts down lets what runs end, and leaves the rest to the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_shuts_down_hands_its_instance_on_and_nothing_runs_twice() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let mut members = team(&mut server, &["w1", "w2"], &ledger).await;
+    let item = spread(1, MAP, "wait", "12");
+    give(&members.iter().collect::<Vec<_>>(), item.clone()).await;
+    ledger.until_starts("wait", 4).await;
+    let leaving = members.remove(0).handle;
+    let shutdown = tokio::spawn(async move { leaving.shutdown(LIMIT).await });
+    while !server.heartbeat().await.draining {}
+    ledger.go.send_replace(true);
+    let ended = server.report_of_attempt(1, 1).await;
+    let words = "worker shutdown,handed on to another worker";
+    assert_eq!((ended.status, &*ended.result), (HANDED_ON, words));
+    shutdown.await.expect("no panic").expect("ended");
+    assert_eq!(ledger.starts(" wait ").len(), 4);
+    server.until_journal(|parts| ends(parts) == 4).await;
+
+    give_next(&members[0], item).await;
+    let ended = server.report_of_attempt(1, 2).await;
+    let words = "total:13,succeed:13,failed:0";
+    assert_eq!((ended.status, &*ended.result), (5, words));
+    assert_eq!(ledger.starts(" wait ").len(), 12, "each once");
+    end(members).await;
+}
+
+/// When its time is up, a master hands on what has not ended, those included that run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_without_time_hands_on_what_still_runs() {
+    let ledger = Arc::new(Ledger::default());
+    let mut server = FakeServer::start().await;
+    let mut members = team(&mut server, &["w1", "w2"], &ledger).await;
+    let item = spread(1, MAP_REDUCE, "sum", r#"{"count": 40, "stops_at": 20}"#);
+    give(&members.iter().collect::<Vec<_>>(), item.clone()).await;
+    // Tasks from the twentieth on wait, two at once on each worker that has some.
+    server.until_journal(|parts| ends(parts) >= 20).await;
+    let leaving = members.remove(0);
+    leaving
+        .handle
+        .shutdown(Duration::ZERO)
+        .await
+        .expect("ended");
+    assert_eq!(server.report_of_attempt(1, 1).await.status, HANDED_ON);
+
+    ledger.is_open.store(true, Ordering::SeqCst);
+    give_next(&members[0], item).await;
+    let ended = server.report_of_attempt(1, 2).await;
+    let sum = (0..80_u64).sum::<u64>().to_string();
+    assert_eq!((ended.status, ended.result), (5, sum));
+    let again = ledger.starts(" chunk ").len() - 40;
+    assert!(again <= 4, "those that ran, and no other: {again}");
+    end(members).await;
 }
 
 /// How many ends a journal has besides that of the first task.

@@ -90,7 +90,8 @@ pub struct InstanceReport {
     pub job_revision: i64,
     /// Trace of the instance, W3C byte order.
     pub trace_id: [u8; 16],
-    /// Code of `InstanceStatus`: 3 running, 4 failed, 5 succeeded, 10 stopped.
+    /// Code of `InstanceStatus`: 3 running, 4 failed, 5 succeeded, 10 stopped; 1 = the worker has ended
+    /// its part, and another one is to go on from its journal.
     pub status: u8,
     /// Result or cause of the failure; while running empty, or what became of the last task attempt
     /// if the worker repeats it.

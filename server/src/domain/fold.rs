@@ -89,12 +89,15 @@ pub enum ReportedStatus {
     Failed,
     Succeed,
     Stopped,
+    /// The worker shuts down; another one goes on from where it was.
+    HandedOn,
 }
 
 impl ReportedStatus {
     /// The status of a code on the wire.
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
+            1 => Some(Self::HandedOn),
             3 => Some(Self::Running),
             4 => Some(Self::Failed),
             5 => Some(Self::Succeed),
@@ -303,6 +306,10 @@ pub fn fold_report(
             } else {
                 Folded::Noted(known)
             };
+        }
+        ReportedStatus::HandedOn => {
+            let cause = &report.result;
+            return fold_master_lost(&known, attempt, cause, retries.budget, now);
         }
         ReportedStatus::Failed => InstanceStatus::Failed,
         ReportedStatus::Succeed => InstanceStatus::Succeed,

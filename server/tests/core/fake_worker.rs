@@ -328,6 +328,7 @@ impl FakeWorker {
 pub(crate) const RUNNING: u8 = 3;
 pub(crate) const FAILED: u8 = 4;
 pub(crate) const SUCCEED: u8 = 5;
+pub(crate) const HANDED_ON: u8 = 1;
 
 pub(crate) fn report_of(run: &RunInstance, status: u8, result: &str) -> InstanceReport {
     InstanceReport {

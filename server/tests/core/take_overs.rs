@@ -2,9 +2,10 @@
 
 use powerjob_common::status::{ExecuteType, InstanceStatus};
 use powerjob_protocol::wire::task_journal::{KeepVerdict, TakeVerdict};
+use powerjob_protocol::wire::worker_to_server::ReportAnswer;
 
 use crate::cluster::{Cluster, eventually};
-use crate::fake_worker::{FAILED, FakeWorker, RUNNING, SUCCEED, id_of};
+use crate::fake_worker::{FAILED, FakeWorker, HANDED_ON, RUNNING, SUCCEED, id_of};
 
 /// What a worker can read of the journal of its run: attempt and number of each part.
 async fn journal(
@@ -61,6 +62,45 @@ async fn a_lost_master_is_followed_by_one_that_reads_its_journal_without_a_retry
         store.journal_bytes(id).await.expect("readable") == 0
     })
     .await;
+    cluster.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_shuts_down_is_followed_at_once_without_a_retry() {
+    let cluster = Cluster::start().await;
+    let mut first = cluster.worker("w1").await;
+    let job = cluster
+        .save(|job| {
+            job.execute_type = ExecuteType::Map;
+            job.instance_retries = 0;
+        })
+        .await;
+    let id = cluster.run(&job).await;
+    let run = first.take_run().await;
+    first.report_one(&run, RUNNING, "").await;
+    assert_eq!(first.keep_journal(&run, 1).await, KeepVerdict::Kept);
+    let mut second = cluster.worker("w2").await;
+    first.heartbeat(&["demo".to_owned()], true);
+    let answer = first
+        .report_one(&run, HANDED_ON, "worker shutdown,handed on")
+        .await;
+    assert_eq!(answer, ReportAnswer::Stored);
+    let again = second.take_run().await;
+    assert_eq!((id_of(&again), again.attempt), (id, 2));
+    assert_eq!(journal(&second, &again).await, [(1, 1)]);
+    assert_eq!(first.keep_journal(&run, 2).await, KeepVerdict::Stale);
+    let answer = first.report_one(&run, HANDED_ON, "said twice").await;
+    assert_eq!(answer, ReportAnswer::Stale);
+    second.report_one(&again, SUCCEED, "done").await;
+    let ended = cluster.until(id, InstanceStatus::Succeed).await;
+    assert_eq!(ended.state.attempt, 2);
+    let store = &cluster.server.handles.store;
+    let attempts = store.attempts(id).await.expect("readable");
+    let results = attempts.iter().map(|it| it.result.as_deref());
+    assert_eq!(
+        results.collect::<Vec<_>>(),
+        [Some("worker shutdown,handed on")]
+    );
     cluster.server.stop().await;
 }
 

@@ -10,6 +10,7 @@
 
 mod executors;
 mod farewells;
+mod handing_on;
 mod journals;
 mod life;
 mod tasks;
@@ -92,6 +93,8 @@ pub(crate) struct HeavyTracker {
     loading: BTreeMap<RunKey, Loading>,
     early_teams: VecDeque<(RunKey, Vec<TeamWorker>)>,
     farewells: Vec<Farewell>,
+    /// Whether the worker shuts down.
+    is_draining: bool,
 }
 
 impl HeavyTracker {
@@ -102,6 +105,7 @@ impl HeavyTracker {
             loading: BTreeMap::new(),
             early_teams: VecDeque::new(),
             farewells: Vec::new(),
+            is_draining: false,
         }
     }
 }
@@ -124,6 +128,7 @@ impl HeavyTracker {
         };
         happen(mastered, now);
         mastered.take_waiting();
+        mastered.hand_on_if_idle();
         let orders = mastered.master.take_orders();
         for order in orders {
             match order {

@@ -80,6 +80,22 @@ pub(crate) fn abandoned(reason: CancelReason) -> Ending {
     ending_of(reason, "force stop success")
 }
 
+/// The end of a master's part in an instance with which another worker goes on.
+pub(crate) fn handed_on() -> Ending {
+    Ending {
+        status: InstanceStatus::WaitingDispatch,
+        text: "worker shutdown,handed on to another worker".to_owned(),
+    }
+}
+
+/// The end of an instance of which a journal is kept: when its worker shuts down, another one goes on.
+pub(crate) fn interrupted_master(reason: CancelReason) -> Ending {
+    match reason {
+        CancelReason::WorkerShutdown => handed_on(),
+        other => interrupted(other),
+    }
+}
+
 fn ending_of(reason: CancelReason, how: &str) -> Ending {
     let (status, what) = match reason {
         CancelReason::Timeout => (InstanceStatus::Failed, "instance execute timeout"),

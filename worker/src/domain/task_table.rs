@@ -383,9 +383,9 @@ impl Task {
     }
 }
 
-/// Whether a report tells the end of a run.
+/// Whether a report tells the end of a run, or of this worker's part in it.
 pub(crate) fn is_final(report: &InstanceReport) -> bool {
-    InstanceStatus::from_code(i32::from(report.status)).is_some_and(InstanceStatus::is_finished)
+    i32::from(report.status) != InstanceStatus::Running.code()
 }
 
 #[cfg(test)]

@@ -229,6 +229,21 @@ fn a_lost_master_uses_up_no_retry_but_not_for_ever() {
 }
 
 #[test]
+fn a_master_that_hands_its_instance_on_uses_up_no_retry() {
+    let said = report(1, ReportedStatus::HandedOn);
+    for state in [claimed(), running()] {
+        let change = changed(fold_report(&state, &said, budget_of(0), NOW));
+        let ended = change.ended.expect("history");
+        assert_eq!(ended.result.as_deref(), Some("r"));
+        let next = (change.next.status, change.next.running_times);
+        assert_eq!(next, (InstanceStatus::WaitingDispatch, 0));
+        assert_eq!(change.next.expected_at, NOW, "at once");
+        let late = fold_report(&change.next, &said, budget_of(0), NOW);
+        assert_eq!(late, Folded::Stale, "said twice");
+    }
+}
+
+#[test]
 fn ten_unconfirmed_claims_in_a_row_are_the_end() {
     let mut state = waiting(NOW);
     let mut claims = 0;
@@ -287,6 +302,7 @@ fn any_step() -> impl Strategy<Value = Step> {
             Just(ReportedStatus::Failed),
             Just(ReportedStatus::Succeed),
             Just(ReportedStatus::Stopped),
+            Just(ReportedStatus::HandedOn),
         ]).prop_map(|(attempt, status)| Step::Report(attempt, status)),
         1 => Just(Step::Stop),
         1 => Just(Step::Cancel),

@@ -157,18 +157,23 @@ impl HeavyTracker {
         let Some(mastered) = self.masters.get_mut(&key) else {
             return false;
         };
-        let may_go_on = ending.status == InstanceStatus::Failed;
-        if !may_go_on || !mastered.feed.close(&mastered.master) {
+        let waits = match ending.status {
+            InstanceStatus::Failed => mastered.feed.close(&mastered.master),
+            InstanceStatus::WaitingDispatch => mastered.feed.hand_on(),
+            _ => false,
+        };
+        if !waits {
             return false;
         }
         mastered.ending = Some((ending.clone(), until));
         self.stream();
+        self.end_closed();
         true
     }
 
     pub(super) fn end_loading(&mut self, key: RunKey, loading: Loading, reason: CancelReason) {
         let end = RunEnd {
-            ending: ending::interrupted(reason),
+            ending: ending::interrupted_master(reason),
             started_at_ms: loading.accepted.started_at_ms,
             finished_at_ms: self.parts.clock.now().0,
         };

@@ -129,6 +129,9 @@ impl HeavyTracker {
         {
             master.team(workers);
         }
+        if self.is_draining {
+            master.wind_down();
+        }
         let mastered = Mastered {
             master,
             feed: Feed::new(key, begins_anew, self.parts.clock.monotonic()),

@@ -41,6 +41,8 @@ enum End {
     Open,
     /// All that is left must go, with the word that it has ended.
     Wanted,
+    /// All that is left must go: another worker goes on from there.
+    HandingOn,
     /// That word is in the part that was made last.
     Said,
     /// Nothing more goes.
@@ -82,9 +84,13 @@ impl Feed {
         // A journal that the master has given up must not be taken for one that is kept.
         let is_broken_off = self.number > 0 && !master.has_journal();
         let untold = master.untold();
+        if self.end == End::HandingOn && untold == 0 && !is_broken_off {
+            self.end = End::Over;
+            return;
+        }
         let is_due = match self.end {
             End::Open => is_broken_off || untold >= MUCH || (untold > 0 && now >= self.next_at),
-            End::Wanted => true,
+            End::Wanted | End::HandingOn => true,
             End::Said | End::Over => false,
         };
         if !is_due {
@@ -139,6 +145,14 @@ impl Feed {
         let is_known = self.number > 0 || master.has_failures();
         if self.end == End::Open && master.has_journal() && is_known {
             self.end = End::Wanted;
+        }
+        !self.is_over()
+    }
+
+    /// Another worker is to go on with the instance; whether that must wait for the feed.
+    pub(crate) fn hand_on(&mut self) -> bool {
+        if self.end == End::Open {
+            self.end = End::HandingOn;
         }
         !self.is_over()
     }

@@ -156,3 +156,34 @@ fn a_server_that_does_not_want_it_ends_it_and_holds_nothing_up() {
         assert!(master.has_room());
     }
 }
+
+#[test]
+fn who_hands_on_has_everything_kept_and_does_not_say_that_it_has_ended() {
+    let (mut master, mut feed) = (master(), Feed::new(KEY, false, START));
+    map(&mut master, 0, 10);
+    assert!(feed.hand_on());
+    let part = feed.next(&mut master, START).expect("at once");
+    assert!(!says_the_end(&part));
+    end(&mut master, TaskEnd::Succeeded);
+    feed.answered(Some(KeepVerdict::Kept), &mut master);
+    assert!(!feed.is_over(), "an end came late");
+    let part = feed.next(&mut master, START).expect("at once");
+    assert!(!says_the_end(&part));
+    feed.answered(Some(KeepVerdict::Kept), &mut master);
+    assert_eq!(feed.next(&mut master, START), None);
+    assert!(feed.is_over());
+}
+
+#[test]
+fn who_hands_on_without_a_journal_says_that_all_begins_anew() {
+    let (mut master, mut feed) = (master(), Feed::new(KEY, false, START));
+    map(&mut master, 0, MUCH);
+    feed.next(&mut master, START).expect("it is due");
+    master.give_up_journal();
+    assert!(feed.hand_on());
+    feed.answered(Some(KeepVerdict::Kept), &mut master);
+    let last = feed.next(&mut master, START).expect("at once");
+    assert_eq!(last_record(&last), Some(JournalRecord::Broken));
+    feed.answered(Some(KeepVerdict::Kept), &mut master);
+    assert!(feed.is_over());
+}

@@ -23,7 +23,7 @@ impl Master {
 
     /// Asks workers to take part as soon as there is something for them.
     pub(super) fn ask_executors(&mut self) {
-        let has_common_work = self.tasks.waiting_for_anybody() > 0;
+        let has_common_work = self.common_work() > 0;
         for place in 0..self.executors.len() as Holder {
             let executor = self.executor(place);
             let is_able = executor.readiness == Readiness::Unasked
@@ -32,6 +32,14 @@ impl Master {
             if is_able && (has_common_work || self.tasks.next_pinned(place).is_some()) {
                 self.open(place);
             }
+        }
+    }
+
+    /// Tasks that anybody may be given now.
+    fn common_work(&self) -> u32 {
+        match self.is_winding_down {
+            true => 0,
+            false => self.tasks.waiting_for_anybody(),
         }
     }
 
@@ -45,7 +53,7 @@ impl Master {
             total_free += u64::from(credit);
             free.push(credit);
         }
-        let waiting = u64::from(self.tasks.waiting_for_anybody());
+        let waiting = u64::from(self.common_work());
         if waiting == 0 || total_free == 0 {
             return;
         }

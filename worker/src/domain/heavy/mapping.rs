@@ -47,7 +47,9 @@ pub(super) struct Mapper {
 impl Master {
     /// Whether lists of new tasks can be taken again.
     pub(crate) fn has_room(&self) -> bool {
-        self.tasks.waiting_for_anybody() < MANY_WAITING / 2 && self.untold_tasks() < MANY_UNTOLD / 2
+        !self.is_winding_down
+            && self.tasks.waiting_for_anybody() < MANY_WAITING / 2
+            && self.untold_tasks() < MANY_UNTOLD / 2
     }
 
     fn is_full(&self) -> bool {
@@ -79,7 +81,7 @@ impl Master {
         // Only the first task may be held up: the others must end for the waiting ones to go.
         let is_again = mapper.made.next().is_some();
         let is_first = self.tasks.stage(parent) == TaskStage::Root;
-        if is_first && !is_again && self.is_full() {
+        if !is_again && (self.is_winding_down || (is_first && self.is_full())) {
             return Later;
         }
         if self.tasks.len() + request.contents.len() > MOST_TASKS {

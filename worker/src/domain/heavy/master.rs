@@ -92,6 +92,8 @@ pub(crate) struct Master {
     pub(super) journal: Journal,
     stage: Stage,
     has_team: bool,
+    /// Whether the worker shuts down: nothing that anybody may carry out is handed out.
+    pub(super) is_winding_down: bool,
     results: ResultList,
     pub(super) failed_lines: VecDeque<TaskLine>,
     pub(super) ended_lines: VecDeque<TaskLine>,
@@ -113,6 +115,7 @@ impl Master {
             journal: Journal::new(setting.kind),
             stage: Stage::First,
             has_team: false,
+            is_winding_down: false,
             results: ResultList::default(),
             failed_lines: VecDeque::new(),
             ended_lines: VecDeque::new(),
@@ -297,6 +300,7 @@ impl Master {
         let ending = match reason {
             // As the reference has it for instances with tasks (spec 04 section 12.3).
             CancelReason::Timeout => failed("instance execute timeout"),
+            other if self.can_be_handed_on() => ending::interrupted_master(other),
             other => ending::interrupted(other),
         };
         self.decide(ending, close);
@@ -473,7 +477,7 @@ impl Master {
         self.add_own(TaskStage::Finish, LAST_ORDINAL, 1, LOCAL);
     }
 
-    fn decide(&mut self, ending: Ending, reason: CloseReason) {
+    pub(super) fn decide(&mut self, ending: Ending, reason: CloseReason) {
         if self.stage == Stage::Decided {
             return;
         }

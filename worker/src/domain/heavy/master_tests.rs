@@ -3,6 +3,9 @@ use super::*;
 use powerjob_protocol::wire::server_to_worker::TaskCounts;
 use powerjob_protocol::wire::worker_to_worker::{MapTasks, MapVerdict};
 
+#[path = "wind_down_tests.rs"]
+mod wind_down;
+
 const NOW: Duration = Duration::from_secs(100);
 
 /// A master whose executors are played by the test.

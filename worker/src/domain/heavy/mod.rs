@@ -12,6 +12,7 @@ mod overview;
 pub(crate) mod replay;
 pub(crate) mod results;
 pub(crate) mod sub_tasks;
+mod wind_down;
 
 /// Names of tasks that the user does not choose (spec 04 section 8.3).
 pub(crate) const ROOT_TASK: &str = "OMS_ROOT_TASK";
