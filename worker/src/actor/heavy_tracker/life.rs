@@ -177,5 +177,6 @@ pub(super) fn setting_of(request: &RunInstance) -> Setting {
     Setting {
         kind: request::execute_type(request).unwrap_or(ExecuteType::Standalone),
         task_retries: request.task_retry_num,
+        concurrency: request.concurrency.max(1),
     }
 }

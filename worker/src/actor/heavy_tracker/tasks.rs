@@ -71,18 +71,22 @@ impl Handler<Mail<TasksAsked>> for HeavyTracker {
 
 impl Mastered {
     fn map(&mut self, request: MapTasks, answer: Answer<MapVerdict>) {
-        match self.master.map(request.clone()) {
+        match self.master.map(request) {
             MapAnswer::Now(verdict) => answer.send(verdict),
-            MapAnswer::Later => self.waiting.push_back((request, answer)),
+            MapAnswer::Later(request) => self.waiting.push_back((request, answer)),
         }
     }
 
     /// Takes lists of new tasks for which there was no room.
     pub(super) fn take_waiting(&mut self) {
-        while self.master.has_room()
-            && let Some((request, answer)) = self.waiting.pop_front()
-        {
-            self.map(request, answer);
+        // Each once: what must wait on goes to the end.
+        for _ in 0..self.waiting.len() {
+            if !self.master.takes_lists() {
+                break;
+            }
+            if let Some((request, answer)) = self.waiting.pop_front() {
+                self.map(request, answer);
+            }
         }
     }
 }

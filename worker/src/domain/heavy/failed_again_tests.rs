@@ -6,6 +6,7 @@ use super::*;
 const STRICT: Setting = Setting {
     kind: ExecuteType::MapReduce,
     task_retries: 0,
+    concurrency: 10,
 };
 
 impl World {

@@ -20,6 +20,7 @@ fn master() -> Master {
     let setting = Setting {
         kind: ExecuteType::MapReduce,
         task_retries: 0,
+        concurrency: 10,
     };
     let local = TeamWorker {
         node_id: "a".to_owned(),
@@ -153,7 +154,7 @@ fn a_server_that_does_not_want_it_ends_it_and_holds_nothing_up() {
         feed.answered(Some(verdict), &mut master);
         assert_eq!(feed.next(&mut master, START + PACE), None);
         assert!(!feed.close(&master));
-        assert!(master.has_room());
+        assert!(master.takes_lists());
     }
 }
 

@@ -63,7 +63,11 @@ impl Master {
             let place = place as Holder;
             let mut batch = Vec::new();
             for _ in 0..part.min(u64::from(credit)) {
-                let Some(task) = self.tasks.hand_out_any(place) else {
+                let next = match self.is_crowded() {
+                    true => self.tasks.hand_out_newest(place),
+                    false => self.tasks.hand_out_any(place),
+                };
+                let Some(task) = next else {
                     break;
                 };
                 batch.push(task);

@@ -20,6 +20,7 @@ const TASKS: usize = 30;
 const SETTING: Setting = Setting {
     kind: ExecuteType::MapReduce,
     task_retries: 1_000,
+    concurrency: 10,
 };
 
 fn worker(name: &str) -> TeamWorker {

@@ -19,20 +19,34 @@ use super::{LAST_TASK, ROOT_TASK};
 
 /// Tasks that an instance may have.
 const MOST_TASKS: usize = 20_000_000;
-/// Lists of new tasks of the first task wait while so many tasks wait.
-const MANY_WAITING: u32 = 100_000;
-/// They wait as well while the server does not have so many tasks.
-const MANY_UNTOLD: usize = 200_000;
-/// Tasks of others than the first one are never held up; with so many the journal is given up, because
-/// their contents stay in memory until they are told.
+/// The journal is given up when the server does not have so many tasks: their contents stay in memory
+/// until it does, and not every task that makes new ones can be held back.
 const MOST_UNTOLD: usize = 2_000_000;
 
+/// From when on new tasks must wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MapLimits {
+    /// Tasks that nobody has.
+    pub(crate) waiting: u32,
+    /// Tasks that the server does not have in the journal.
+    pub(crate) untold: usize,
+}
+
+impl Default for MapLimits {
+    fn default() -> Self {
+        Self {
+            waiting: 100_000,
+            untold: 200_000,
+        }
+    }
+}
+
 /// The answer to a list of new tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MapAnswer {
     Now(MapVerdict),
-    /// There is no room: ask again when tasks have left.
-    Later,
+    /// There is no room: ask again when [`Master::takes_lists`].
+    Later(MapTasks),
 }
 
 /// What a task has mapped so far.
@@ -45,15 +59,42 @@ pub(super) struct Mapper {
 }
 
 impl Master {
-    /// Whether lists of new tasks can be taken again.
-    pub(crate) fn has_room(&self) -> bool {
-        !self.is_winding_down
-            && self.tasks.waiting_for_anybody() < MANY_WAITING / 2
-            && self.untold_tasks() < MANY_UNTOLD / 2
+    /// Whether some of the lists that wait can be taken now.
+    pub(crate) fn takes_lists(&self) -> bool {
+        !self.is_winding_down && (self.has_room() || self.brake.gives_way())
+    }
+
+    /// Whether all of them can.
+    fn has_room(&self) -> bool {
+        self.tasks.waiting_for_anybody() < self.limits.waiting / 2
+            && self.untold_tasks() < self.limits.untold / 2
+    }
+
+    /// Whether so many tasks wait that those come first that make the fewest new ones: the newest.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.tasks.waiting_for_anybody() >= self.limits.waiting
     }
 
     fn is_full(&self) -> bool {
-        self.tasks.waiting_for_anybody() >= MANY_WAITING || self.untold_tasks() >= MANY_UNTOLD
+        self.is_crowded() || self.untold_tasks() >= self.limits.untold
+    }
+
+    /// Whether a running task must wait with new ones.
+    fn holds_back(&mut self, parent: u32) -> bool {
+        if self.is_winding_down {
+            return true;
+        }
+        if !self.is_full() {
+            self.brake.release(parent);
+            return false;
+        }
+        match self.tasks.holder(parent) {
+            Some(place) if self.tasks.stage(parent) == TaskStage::Work => {
+                let slots = self.concurrency;
+                self.brake.holds(parent, place, slots)
+            }
+            _ => true,
+        }
     }
 
     /// A running task has made new ones.
@@ -78,11 +119,9 @@ impl Master {
         if request.batch > mapper.next_batch {
             return Now(MapVerdict::Gap);
         }
-        // Only the first task may be held up: the others must end for the waiting ones to go.
         let is_again = mapper.made.next().is_some();
-        let is_first = self.tasks.stage(parent) == TaskStage::Root;
-        if !is_again && (self.is_winding_down || (is_first && self.is_full())) {
-            return Later;
+        if !is_again && self.holds_back(parent) {
+            return Later(request);
         }
         if self.tasks.len() + request.contents.len() > MOST_TASKS {
             return Now(MapVerdict::Full);

@@ -20,9 +20,10 @@ use powerjob_protocol::wire::worker_to_worker::{
     WorkOpened,
 };
 
+use super::brake::Brake;
 use super::executor::{Executor, Readiness};
 use super::journal::Journal;
-use super::mapping::Mapper;
+use super::mapping::{MapLimits, Mapper};
 use super::results::{ResultList, TaskResult as ListedResult};
 use super::sub_tasks::{Holder, NewTask, SubTasks};
 use super::{BROADCAST_TASK, LAST_TASK, ROOT_TASK};
@@ -79,6 +80,8 @@ pub(crate) struct Setting {
     pub(crate) kind: ExecuteType,
     /// Repetitions of a failed task.
     pub(crate) task_retries: u32,
+    /// Tasks that run at once on a worker.
+    pub(crate) concurrency: u32,
 }
 
 /// See the head of the file.
@@ -90,6 +93,9 @@ pub(crate) struct Master {
     pub(super) names: Vec<String>,
     pub(super) mappers: HashMap<u32, Mapper>,
     pub(super) journal: Journal,
+    pub(super) brake: Brake,
+    pub(super) limits: MapLimits,
+    pub(super) concurrency: u32,
     stage: Stage,
     has_team: bool,
     /// Whether the worker shuts down: nothing that anybody may carry out is handed out.
@@ -113,6 +119,9 @@ impl Master {
             names: names.map(str::to_owned).to_vec(),
             mappers: HashMap::new(),
             journal: Journal::new(setting.kind),
+            brake: Brake::default(),
+            limits: MapLimits::default(),
+            concurrency: setting.concurrency,
             stage: Stage::First,
             has_team: false,
             is_winding_down: false,
@@ -328,6 +337,8 @@ impl Master {
                 _ => {}
             }
         }
+        let counts = self.tasks.counts();
+        self.brake.tick(counts.succeeded + counts.failed, now);
         match self.stage {
             Stage::NamesMissing {
                 until: Duration::ZERO,
@@ -362,6 +373,7 @@ impl Master {
     }
 
     fn repeat(&mut self, index: u32, has_failed: bool) {
+        self.brake.release(index);
         self.begin_mapping_again(index);
         self.tasks.put_back(index, has_failed);
     }
@@ -385,6 +397,7 @@ impl Master {
 
     fn finish_task(&mut self, index: u32, place: Holder, is_success: bool, result: &str) {
         self.tasks.finish(index, is_success);
+        self.brake.release(index);
         self.tell_end(index);
         self.end_mapping(index, is_success);
         self.note_end(index, place, is_success, result);

@@ -3,6 +3,8 @@ use super::*;
 use powerjob_protocol::wire::server_to_worker::TaskCounts;
 use powerjob_protocol::wire::worker_to_worker::{MapTasks, MapVerdict};
 
+#[path = "crowd_tests.rs"]
+mod crowd;
 #[path = "wind_down_tests.rs"]
 mod wind_down;
 
@@ -29,7 +31,11 @@ fn worker(name: &str) -> TeamWorker {
 
 impl Play {
     fn new(kind: ExecuteType, task_retries: u32, names: &[&str]) -> Self {
-        let setting = Setting { kind, task_retries };
+        let setting = Setting {
+            kind,
+            task_retries,
+            concurrency: 2,
+        };
         let mut play = Self {
             master: Master::new(setting, worker(names[0])),
             out: Vec::new(),
@@ -187,6 +193,7 @@ fn a_broadcast_waits_for_the_names_of_the_workers_only_so_long() {
     let setting = Setting {
         kind: ExecuteType::Broadcast,
         task_retries: 0,
+        concurrency: 2,
     };
     let mut play = Play::new(ExecuteType::Broadcast, 0, &["a"]);
     play.master = Master::new(setting, worker("a"));

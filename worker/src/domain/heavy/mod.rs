@@ -1,5 +1,6 @@
 //! Instances that are spread over several workers: their tasks, their master, their executors.
 
+mod brake;
 pub(crate) mod executor;
 pub(crate) mod feed;
 pub(crate) mod guest;

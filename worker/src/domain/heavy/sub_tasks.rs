@@ -213,6 +213,18 @@ impl SubTasks {
         (index != NO_TASK).then(|| self.hand_out(index, holder))
     }
 
+    /// Hands the task that waits for anybody since the shortest time to an executor.
+    pub(crate) fn hand_out_newest(&mut self, holder: Holder) -> Option<TaskRef> {
+        let index = self.waiting.last;
+        (index != NO_TASK).then(|| self.hand_out(index, holder))
+    }
+
+    /// The executor that has a task.
+    pub(crate) fn holder(&self, index: u32) -> Option<Holder> {
+        let task = self.tasks.get(index as usize)?;
+        (task.standing == Standing::Out).then_some(task.holder)
+    }
+
     /// Whether the end of this try counts: the executor has the task in this attempt.
     pub(crate) fn is_out(&self, task: TaskRef, holder: Holder) -> bool {
         self.tasks.get(task.task as usize).is_some_and(|found| {
