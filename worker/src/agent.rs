@@ -50,6 +50,9 @@ pub struct AgentConfig {
     pub cancel_grace_ms: u64,
     /// Characters of a result, at least 64. Default: 8,192.
     pub max_result_chars: usize,
+    /// Bytes of sub-tasks and results in memory for each instance that the agent leads; what is more
+    /// goes to files in `work_dir`. Default: 128 MiB.
+    pub task_memory: Option<usize>,
     /// Milliseconds that runs may go on when the agent is asked to end. Default: 10,000.
     pub shutdown_ms: u64,
 }
@@ -72,6 +75,7 @@ impl Default for AgentConfig {
             script_environment: SCRIPT_ENVIRONMENT.map(str::to_owned).to_vec(),
             cancel_grace_ms: 5_000,
             max_result_chars: 8_192,
+            task_memory: None,
             shutdown_ms: 10_000,
         }
     }
@@ -155,6 +159,8 @@ pub fn builder(config: AgentConfig) -> WorkerBuilder {
     builder.options.listen = config.listen;
     builder.options.advertise = config.advertise;
     builder.options.concurrency = config.concurrency.unwrap_or(builder.options.concurrency);
+    let task_memory = config.task_memory;
+    builder.options.task_memory = task_memory.unwrap_or(builder.options.task_memory);
     builder.options.queue = config.queue.unwrap_or(builder.options.queue);
     if config.spool {
         builder.spool(config.work_dir)

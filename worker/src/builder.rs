@@ -129,6 +129,15 @@ impl WorkerBuilder {
         self
     }
 
+    /// Bytes of sub-tasks and their results that this worker keeps in memory for each map or map-reduce
+    /// that it leads; what is more goes to files in the folder of [`WorkerBuilder::spool`], else of
+    /// [`WorkerBuilder::work_dir`], until it is needed. Default 128 MiB; 0 = all that can go to files
+    /// does.
+    pub fn task_memory(mut self, bytes: usize) -> Self {
+        self.options.task_memory = bytes;
+        self
+    }
+
     /// Keeps results that the server has not acknowledged in this folder, so that they survive a
     /// crash of this program; the worker also keeps its identity there. One worker for each folder.
     pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {

@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) blocking_threads: usize,
     pub(crate) cancel_grace: Duration,
     pub(crate) max_result_chars: usize,
+    /// Bytes of contents and results of tasks that are in memory for each instance.
+    pub(crate) task_memory: usize,
     pub(crate) spool: Option<PathBuf>,
     pub(crate) work_dir: Option<PathBuf>,
     pub(crate) runtime: Option<Handle>,
@@ -46,6 +48,7 @@ impl Default for Options {
             blocking_threads: (8 * cpus).max(32),
             cancel_grace: Duration::from_secs(5),
             max_result_chars: 8_192,
+            task_memory: 128 << 20,
             spool: None,
             work_dir: None,
             runtime: None,

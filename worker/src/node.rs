@@ -37,7 +37,7 @@ use crate::rpc::dialing::Dialing;
 use crate::rpc::peer_inbox::PeerPorts;
 use crate::rpc::peers::{EXECUTOR, MASTER, PeerGate, PeerIdentity, Peers};
 use crate::run::RunSetting;
-use crate::store::{OnDurable, Spool, SpoolOpening};
+use crate::store::{OnDurable, Spill, Spool, SpoolOpening};
 
 /// Places in the queues; see `rpc::inbox::REQUEST_PLACES` for what requests may take of them.
 const TRACKER_PLACES: usize = 65_536;
@@ -135,7 +135,7 @@ impl Node {
             GuestTracker::new(parts.clone())
         });
         let peers_to_let_in = peers.clone();
-        let parts = plan.heavy_tracker(&slots, peers);
+        let parts = plan.heavy_tracker(&slots, peers)?;
         guardian.start(&slots.heavy, &arbiter, end, move || {
             HeavyTracker::new(parts.clone())
         });
@@ -440,9 +440,16 @@ impl Plan {
         stop.drop_guard()
     }
 
-    fn heavy_tracker(&self, slots: &Slots, peers: Peers) -> HeavyTrackerParts {
+    /// Files of tasks lie where the worker has its spool, else where it has temporary files.
+    fn spill(&self) -> std::io::Result<Spill> {
+        let base = self.options.spool.clone();
+        let base = base.unwrap_or_else(|| self.work_dir());
+        Spill::start(&base, &format!("{}-{}", self.node_id, self.incarnation))
+    }
+
+    fn heavy_tracker(&self, slots: &Slots, peers: Peers) -> std::io::Result<HeavyTrackerParts> {
         let me = slots.heavy.path();
-        HeavyTrackerParts {
+        Ok(HeavyTrackerParts {
             me: slots.heavy.port().from(me),
             adrift: slots.heavy.port().from(me),
             closed: slots.heavy.port().from(me),
@@ -450,6 +457,10 @@ impl Plan {
             taken: slots.heavy.port().from(me),
             keep: slots.link.port().from(me),
             take: slots.link.port().from(me),
+            written: slots.heavy.port().from("worker/spill"),
+            read: slots.heavy.port().from("worker/spill"),
+            spill: self.spill()?,
+            task_memory: self.options.task_memory,
             task_tracker: slots.tasks.port().from(me),
             open_here: slots.guests.port().from(me),
             start_here: slots.guests.port().from(me),
@@ -459,7 +470,7 @@ impl Plan {
             node: self.node_ref(),
             name: identity::display_name(self.options.name.as_deref()),
             clock: self.clock.clone(),
-        }
+        })
     }
 
     fn guest_tracker(

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::{ParamsError, TaskContext, parse_slice};
 use crate::domain::heavy::ROOT_TASK;
-use crate::domain::heavy::results::{ResultList, TaskResult};
+use crate::domain::heavy::results::{Cursor, Page, ResultList, TaskResult, read_block};
 use crate::outcome::{BoxError, Output, ProcessResult};
 use crate::task_part::{MapError, TaskPart};
 
@@ -199,7 +199,9 @@ impl TaskResult {
 #[derive(Debug)]
 pub struct TaskResults {
     list: ResultList,
-    place: usize,
+    cursor: Cursor,
+    /// The block at the cursor, when it came from a file.
+    block: Option<Vec<u8>>,
     page: std::vec::IntoIter<TaskResult>,
 }
 
@@ -207,19 +209,49 @@ impl TaskResults {
     fn of(list: ResultList) -> Self {
         Self {
             list,
-            place: 0,
+            cursor: Cursor::default(),
+            block: None,
             page: Vec::new().into_iter(),
         }
     }
 
-    /// The next one; `None` after the last one.
+    /// The next one; `None` after the last one. When a file with results cannot be read, the
+    /// instance fails, whatever comes of what was read before.
     pub async fn next(&mut self) -> Option<TaskResult> {
-        if self.page.len() == 0 {
-            let page = self.list.read(self.place, PAGE);
-            self.place += page.len();
-            self.page = page.into_iter();
+        loop {
+            if let Some(next) = self.page.next() {
+                return Some(next);
+            }
+            if let Some(block) = &self.block {
+                let page = read_block(block, &mut self.cursor.offset, PAGE);
+                if page.is_empty() {
+                    if self.cursor.offset != block.len() {
+                        return self.give_up("a file of it ends too early".to_owned());
+                    }
+                    self.cursor.pass();
+                    self.block = None;
+                }
+                self.page = page.into_iter();
+                continue;
+            }
+            match self.list.read(&mut self.cursor, PAGE) {
+                Page::Results(page) if page.is_empty() => return None,
+                Page::Results(page) => self.page = page.into_iter(),
+                Page::File(file) => {
+                    let read = tokio::task::spawn_blocking(move || std::fs::read(&file));
+                    match read.await.unwrap_or_else(|lost| Err(lost.into())) {
+                        Ok(bytes) => self.block = Some(bytes),
+                        Err(error) => return self.give_up(error.to_string()),
+                    }
+                }
+            }
         }
-        self.page.next()
+    }
+
+    fn give_up(&self, cause: String) -> Option<TaskResult> {
+        self.list
+            .note_damage(format!("the results of the tasks cannot be read: {cause}"));
+        None
     }
 
     /// Folds all of them, holding only a few at a time.

@@ -16,8 +16,28 @@ pub fn own_mib(pid: u32) -> std::io::Result<f64> {
     field_mib(pid, "Pss_Anon:")
 }
 
+/// The most memory that a process had at once, in MiB.
+///
+/// # Errors
+/// As [`pss_mib`].
+pub fn peak_mib(pid: u32) -> std::io::Result<f64> {
+    file_field_mib(&format!("/proc/{pid}/status"), "VmHWM:")
+}
+
+/// From now on [`peak_mib`] is counted anew.
+///
+/// # Errors
+/// As [`pss_mib`].
+pub fn forget_peak(pid: u32) -> std::io::Result<()> {
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5")
+}
+
 fn field_mib(pid: u32, field: &str) -> std::io::Result<f64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    file_field_mib(&format!("/proc/{pid}/smaps_rollup"), field)
+}
+
+fn file_field_mib(file: &str, field: &str) -> std::io::Result<f64> {
+    let text = std::fs::read_to_string(file)?;
     let kib: f64 = text
         .lines()
         .find_map(|line| {
@@ -28,6 +48,6 @@ fn field_mib(pid: u32, field: &str) -> std::io::Result<f64> {
                 .parse()
                 .ok()
         })
-        .ok_or_else(|| std::io::Error::other(format!("no {field} in smaps_rollup")))?;
+        .ok_or_else(|| std::io::Error::other(format!("no {field} in {file}")))?;
     Ok(kib / 1024.0)
 }

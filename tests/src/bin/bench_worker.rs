@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use powerjob_tests::bench::clock::{monotonic, wall_us};
+use powerjob_tests::bench::memory::{forget_peak, peak_mib, pss_mib};
 use powerjob_tests::bench::stats::Quantiles;
 use powerjob_worker::{
     MapReduceProcessor, Output, ProcessResult, Processor, TaskContext, TaskResult, TaskResults,
@@ -55,6 +56,19 @@ struct Wanted {
     /// Tasks from this number on take twenty times as long.
     slow_from: Option<u64>,
     record: Option<String>,
+    /// With levels below the first one: each task makes `tasks` of them, the last level none.
+    levels: Option<usize>,
+    /// Characters of the result of each task.
+    result_chars: usize,
+    /// Whether the result tells how much memory reduce took, in MiB, instead of a count.
+    tells_memory: bool,
+}
+
+impl Wanted {
+    /// Whether a task with this path makes others.
+    fn makes_more(&self, task_id: &str) -> bool {
+        task_id.matches('.').count() < self.levels.unwrap_or(1)
+    }
 }
 
 fn record(file: &str, task_id: &str) -> std::io::Result<()> {
@@ -66,7 +80,7 @@ fn record(file: &str, task_id: &str) -> std::io::Result<()> {
 impl Processor for Spread {
     async fn process(&self, ctx: &TaskContext) -> ProcessResult {
         let wanted: Wanted = ctx.params_as()?;
-        if ctx.is_root_task() {
+        if wanted.makes_more(&ctx.task_id()) {
             ctx.map("one", 0..wanted.tasks).await?;
             return Ok("0".into());
         }
@@ -81,12 +95,28 @@ impl Processor for Spread {
         if let Some(file) = &wanted.record {
             record(file, &ctx.task_id())?;
         }
+        if wanted.result_chars > 0 {
+            return Ok(Output::text("1".repeat(wanted.result_chars)));
+        }
         Ok("1".into())
     }
 }
 
+/// Reads all results, and tells by how many MiB this process grew meanwhile.
+async fn memory_of_reading(results: TaskResults) -> ProcessResult {
+    let me = std::process::id();
+    forget_peak(me)?;
+    let before = pss_mib(me)?;
+    let count = results.fold(0_u64, |count, _| count + 1).await;
+    let grown = (peak_mib(me)? - before).max(0.0);
+    Output::of(json!({ "results": count, "grownMib": grown }))
+}
+
 impl MapReduceProcessor for Spread {
-    async fn reduce(&self, _ctx: &TaskContext, results: TaskResults) -> ProcessResult {
+    async fn reduce(&self, ctx: &TaskContext, results: TaskResults) -> ProcessResult {
+        if ctx.params_as::<Wanted>()?.tells_memory {
+            return memory_of_reading(results).await;
+        }
         let add = |sum: u64, result: TaskResult| sum + result.value::<u64>().unwrap_or(0);
         Output::of(results.fold(0, add).await)
     }

@@ -13,6 +13,7 @@ mod farewells;
 mod handing_on;
 mod journals;
 mod life;
+mod spills;
 mod tasks;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -33,6 +34,7 @@ use super::heavy_letters::{
 };
 use super::journal_letters::{AskJournal, JournalArrived, JournalsAnswered, SendJournals};
 use super::letters::{Answer, TaskEvents};
+use super::spill_letters::{BlockRead, BlockWritten};
 use crate::domain::RunKey;
 use crate::domain::ending::{CancelReason, Ending};
 use crate::domain::heavy::feed::Feed;
@@ -40,6 +42,7 @@ use crate::domain::heavy::master::{Master, Order};
 use crate::domain::heavy::sub_tasks::Holder;
 use crate::rpc::peer_inbox::PeerPorts;
 use crate::rpc::peers::Peers;
+use crate::store::Spill;
 
 /// How exact time limits are, and how soon those who were not reached are tried again.
 const TICK: Duration = Duration::from_millis(50);
@@ -56,6 +59,11 @@ pub(crate) struct HeavyTrackerParts {
     pub(crate) taken: Port<JournalArrived>,
     pub(crate) keep: Port<SendJournals>,
     pub(crate) take: Port<AskJournal>,
+    pub(crate) written: Port<BlockWritten>,
+    pub(crate) read: Port<BlockRead>,
+    pub(crate) spill: Spill,
+    /// Bytes of contents and results of an instance in memory; what is more goes to files.
+    pub(crate) task_memory: usize,
     pub(crate) task_tracker: Port<TaskEvents>,
     pub(crate) open_here: Port<OpenRequested>,
     pub(crate) start_here: Port<StartRequested>,
@@ -81,6 +89,7 @@ struct Mastered {
     deadline: Option<Duration>,
     /// Executors whose answer to the question whether they take part is on its way.
     asked: HashSet<Holder>,
+    has_files: bool,
     /// Lists of new tasks for which there is no room yet.
     waiting: VecDeque<(MapTasks, Answer<MapVerdict>)>,
 }
@@ -150,6 +159,8 @@ impl HeavyTracker {
                     };
                     self.close(node, request);
                 }
+                Order::Write { block, bytes } => self.write(key, block, bytes),
+                Order::Read { block } => self.read(key, block),
                 Order::Finish(ending) => self.finish(key, ending),
             }
         }

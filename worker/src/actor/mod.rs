@@ -12,4 +12,5 @@ pub(crate) mod letters;
 pub(crate) mod log_shipper;
 pub(crate) mod processor_tracker;
 pub(crate) mod server_link;
+pub(crate) mod spill_letters;
 pub(crate) mod task_tracker;

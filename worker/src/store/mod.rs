@@ -1,13 +1,16 @@
-//! What a worker keeps on its disk: its name, and the ends of runs that the server may not have yet.
+//! What a worker keeps on its disk: its name, the ends of runs that the server may not have yet, and
+//! what of large instances does not fit into memory.
 
 mod home;
 mod record;
 mod segments;
+mod spill;
 mod spool;
 
 pub(crate) use home::Home;
 #[cfg(test)]
 pub(crate) use record::tests::report as report_of;
+pub(crate) use spill::Spill;
 pub(crate) use spool::{OnDurable, Spool, SpoolOpening};
 
 /// Why the folder of a worker cannot be used.

@@ -115,6 +115,7 @@ fn agent(raw: &mut RawConfig) -> Option<AgentSettings> {
         queue: count(raw, "agent.queue")?,
         script_places: Some(count(raw, "agent.script_places")?).filter(|count| *count > 0),
         script_environment: raw.list("agent.script_environment"),
+        task_memory: count(raw, "agent.task_memory_mib")? << 20,
         cancel_grace: raw.span("agent.cancel_grace")?,
         shutdown_grace: raw.span("agent.shutdown_grace")?,
         spool: raw.flag("agent.spool")?,

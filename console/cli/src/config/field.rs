@@ -373,6 +373,14 @@ pub(crate) const FIELDS: &[Field] = &[
          all. Those that begin with `POWERJOB_` are never handed on.",
     ),
     field(
+        "agent.task_memory_mib",
+        Kind::Count(0, 1 << 20),
+        "128",
+        "Memory in MiB for the sub-tasks of each map or map-reduce that this agent leads: contents of those that wait, and \
+         results for the reduce. What is more goes to files in `work_dir` until it is needed. 0: as much as possible goes there. \
+         Besides that, a waiting sub-task takes some 50 bytes, and one that has ended 10.",
+    ),
+    field(
         "agent.cancel_grace",
         Kind::Span(0, 300_000),
         "5s",

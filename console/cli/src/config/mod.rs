@@ -81,6 +81,8 @@ pub(crate) struct AgentSettings {
     pub(crate) queue: usize,
     pub(crate) script_places: Option<usize>,
     pub(crate) script_environment: Vec<String>,
+    /// Bytes.
+    pub(crate) task_memory: usize,
     pub(crate) cancel_grace: Duration,
     pub(crate) shutdown_grace: Duration,
     pub(crate) spool: bool,

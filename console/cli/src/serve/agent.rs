@@ -81,6 +81,7 @@ pub(super) fn agent_config(settings: AgentSettings, app: String) -> AgentConfig 
         spool: settings.spool,
         script_places: settings.script_places,
         script_environment: settings.script_environment,
+        task_memory: Some(settings.task_memory),
         cancel_grace_ms: millis(settings.cancel_grace),
         shutdown_ms: millis(settings.shutdown_grace),
         ..AgentConfig::default()

@@ -6,9 +6,12 @@ mod basics;
 mod beats;
 mod delayed;
 mod fail_over;
+mod hyperqueue;
 mod machine;
 mod many_jobs;
 mod spread;
+mod spread_scale;
+mod spread_take_over;
 mod throughput;
 
 use std::path::PathBuf;
@@ -107,11 +110,7 @@ async fn across_processes(plan: &Plan, figures: &mut Figures) -> Outcome<()> {
     if plan.wants("empty BROADCAST, MAP, MAP_REDUCE") {
         figures.add(spread::empty(plan).await?);
     }
-    for (workers, slots) in [(1, 2), (1, 1_000), (2, 2), (2, 1_000)] {
-        if plan.wants(&spread::rate_name(workers, slots)) {
-            figures.add([spread::rate(plan, workers, slots).await?]);
-        }
-    }
+    Box::pin(sub_tasks(plan, figures)).await?;
     for case in beats::CASES {
         if plan.wants(&case.name()) {
             figures.add(beats::rate(plan, case).await?);
@@ -135,6 +134,50 @@ async fn across_processes(plan: &Plan, figures: &mut Figures) -> Outcome<()> {
             }
         }
         Err(error) => figures.note(&format!("without PostgreSQL: {error}")),
+    }
+    Ok(())
+}
+
+/// Instances that are spread over several workers.
+async fn sub_tasks(plan: &Plan, figures: &mut Figures) -> Outcome<()> {
+    let mut peer = None;
+    if plan.wants(hyperqueue::NAME) || plan.wants("sub-tasks/s") {
+        peer = hyperqueue::rate(plan)?;
+        match &peer {
+            Some(figure) => figures.add([figure.clone()]),
+            None => figures.note("without HyperQueue: its Python package is not installed"),
+        }
+    }
+    for workers in [1, 2, 4] {
+        for slots in [2, 1_000] {
+            if !plan.wants(&spread::rate_name(workers, slots)) {
+                continue;
+            }
+            let figure = spread::rate(plan, workers, slots).await?;
+            figures.add([match &peer {
+                Some(peer) => figure.beside("HyperQueue", peer.median),
+                None => figure,
+            }]);
+        }
+    }
+    for tasks in [1_000_000, 10_000_000] {
+        if plan.wants(&spread_scale::many_name(tasks)) {
+            figures.add(spread_scale::many(plan, tasks).await?);
+        }
+    }
+    if plan.wants(spread_scale::NESTED) {
+        figures.add([spread_scale::nested(plan).await?]);
+    }
+    if plan.wants(spread_scale::REDUCE) {
+        figures.add(spread_scale::reduce(plan).await?);
+    }
+    for victim in [
+        spread_take_over::Victim::Executor,
+        spread_take_over::Victim::Master,
+    ] {
+        if plan.wants(victim.figure()) {
+            figures.add([spread_take_over::of(plan, victim).await?]);
+        }
     }
     Ok(())
 }

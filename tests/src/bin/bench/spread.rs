@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Outcome, Plan};
 
 /// Nothing takes longer.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(1_800);
 /// Empty instances of one kind, one after the other.
 const EMPTY_RUNS: usize = 20;
 /// Sub-tasks of one instance.
@@ -67,14 +67,25 @@ pub(super) fn rate_name(workers: usize, slots: u32) -> String {
 }
 
 async fn job(stage: &Stage, kind: &str, tasks: usize, slots: u32) -> Outcome<String> {
+    job_with(stage, kind, slots, &json!({ "tasks": tasks })).await
+}
+
+/// A job of the processor `spread` with these parameters.
+pub(super) async fn job_with(
+    stage: &Stage,
+    kind: &str,
+    slots: u32,
+    params: &Value,
+) -> Outcome<String> {
     let job = json!({
         "name": kind, "processor": "spread", "executeType": kind, "concurrency": slots,
-        "params": json!({ "tasks": tasks }).to_string(), "schedule": { "type": "API" },
+        "params": params.to_string(), "schedule": { "type": "API" },
     });
     Ok(stage.api.create_job(&stage.app, &job).await?)
 }
 
-async fn one(stage: &Stage, job: &str) -> Outcome<Value> {
+/// Runs a job once, and returns the instance when it has succeeded.
+pub(super) async fn one(stage: &Stage, job: &str) -> Outcome<Value> {
     let instance = stage.api.run(job, "").await?;
     let ended = stage.api.until_ended(&instance, LIMIT).await;
     if ended["status"] == "SUCCEED" {
@@ -85,7 +96,7 @@ async fn one(stage: &Stage, job: &str) -> Outcome<Value> {
 }
 
 /// Milliseconds between two steps of an instance.
-fn between(ended: &Value, from: &str, to: &str) -> f64 {
+pub(super) fn between(ended: &Value, from: &str, to: &str) -> f64 {
     let at = |step: &str| ended["timeline"][step].as_f64().unwrap_or(f64::NAN);
     at(to) - at(from)
 }

@@ -129,6 +129,7 @@ impl HeavyTracker {
         {
             master.team(workers);
         }
+        master.keep_in_memory(self.parts.task_memory);
         if self.is_draining {
             master.wind_down();
         }
@@ -140,6 +141,7 @@ impl HeavyTracker {
             started_at_ms: accepted.started_at_ms,
             deadline: accepted.deadline,
             asked: HashSet::new(),
+            has_files: false,
             waiting: VecDeque::new(),
         };
         self.masters.insert(key, mastered);
@@ -156,6 +158,9 @@ impl HeavyTracker {
         let Some(mastered) = self.masters.remove(&key) else {
             return;
         };
+        if mastered.has_files {
+            self.remove_files(key);
+        }
         for (_, answer) in mastered.waiting {
             answer.send(MapVerdict::Stale);
         }

@@ -10,6 +10,7 @@ use crate::domain::heavy::mapping::MapLimits;
 const LIMITS: MapLimits = MapLimits {
     waiting: 6,
     untold: 1_000_000,
+    memory: 1_000_000,
 };
 
 /// What a task of a level does: so many lists of so many tasks, then it ends.

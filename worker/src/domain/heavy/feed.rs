@@ -89,7 +89,10 @@ impl Feed {
             return;
         }
         let is_due = match self.end {
-            End::Open => is_broken_off || untold >= MUCH || (untold > 0 && now >= self.next_at),
+            End::Open => {
+                let is_much = untold >= MUCH || master.untold_bytes() >= PART_BYTES;
+                is_broken_off || (untold > 0 && (is_much || now >= self.next_at))
+            }
             End::Wanted | End::HandingOn => true,
             End::Said | End::Over => false,
         };

@@ -14,6 +14,7 @@ use powerjob_protocol::wire::task_journal::{JournalRecord, JournalRecords};
 use powerjob_protocol::wire::worker_to_worker::TaskStage;
 
 use super::master::Master;
+use super::results::{Cursor, Page};
 use super::sub_tasks::Standing;
 
 /// A task with a larger content is not worth keeping.
@@ -31,8 +32,10 @@ pub(super) struct Journal {
     /// The tasks that have ended since, in the order of their ends, each with the number up to which
     /// tasks must be told of before.
     ends: VecDeque<(u32, u32)>,
-    /// How many results of the list belong to ends before those.
-    pub(super) results: usize,
+    /// The results of the list that belong to ends before those.
+    pub(super) results: Cursor,
+    /// Bytes of contents and results that are not told.
+    untold_bytes: usize,
     /// What else happened, with the number of tasks that there were then.
     others: VecDeque<(u32, JournalRecord)>,
 }
@@ -73,6 +76,22 @@ impl Master {
     /// Whether any task has failed for good.
     pub(crate) fn has_failures(&self) -> bool {
         self.tasks.counts().failed > 0
+    }
+
+    /// Bytes of contents and results that the journal does not have, about.
+    pub(crate) fn untold_bytes(&self) -> usize {
+        self.journal.untold_bytes
+    }
+
+    /// Notes so many bytes of a content or a result that the journal must have.
+    pub(super) fn note_bytes(&mut self, bytes: usize) {
+        if self.journal.is_wanted {
+            self.journal.untold_bytes += bytes;
+        }
+    }
+
+    fn told_bytes(&mut self, bytes: usize) {
+        self.journal.untold_bytes = self.journal.untold_bytes.saturating_sub(bytes);
     }
 
     pub(super) fn untold_tasks(&self) -> usize {
@@ -156,6 +175,7 @@ impl Master {
                     return self.give_up_journal();
                 }
                 *room = room.saturating_sub(content.len() + 2);
+                self.told_bytes(content.len());
                 contents.push(content);
                 self.told_up_to(index + 1);
             }
@@ -180,11 +200,16 @@ impl Master {
             self.journal.ends.pop_front();
             let mut result = None;
             if has_results {
-                let place = self.journal.results;
-                result = self.results().read(place, 1).pop().map(|it| it.result);
-                self.journal.results += 1;
+                let mut cursor = self.journal.results;
+                // Blocks that the journal has not passed are in memory.
+                if let Page::Results(mut one) = self.results().read(&mut cursor, 1) {
+                    result = one.pop().map(|it| it.result);
+                }
+                self.journal.results = cursor;
             }
-            room = room.saturating_sub(2 + result.as_ref().map_or(0, String::len));
+            let length = result.as_ref().map_or(0, String::len);
+            self.told_bytes(length);
+            room = room.saturating_sub(2 + length);
             let is_success = self.tasks.standing(index) == Standing::Succeeded;
             ends.push((index, is_success, result));
         }

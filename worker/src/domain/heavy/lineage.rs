@@ -43,6 +43,11 @@ impl Lineage {
         self.passed
     }
 
+    /// All of them.
+    pub(crate) fn ranges(&self) -> &[Range<u32>] {
+        &self.ranges
+    }
+
     /// The number after the last of them.
     pub(crate) fn end(&self) -> Option<u32> {
         Some(self.ranges.last()?.end)

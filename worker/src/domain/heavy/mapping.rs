@@ -30,6 +30,8 @@ pub(crate) struct MapLimits {
     pub(crate) waiting: u32,
     /// Tasks that the server does not have in the journal.
     pub(crate) untold: usize,
+    /// Bytes of contents and results; what is more goes to files.
+    pub(crate) memory: usize,
 }
 
 impl Default for MapLimits {
@@ -37,6 +39,7 @@ impl Default for MapLimits {
         Self {
             waiting: 100_000,
             untold: 200_000,
+            memory: 128 << 20,
         }
     }
 }
@@ -68,6 +71,7 @@ impl Master {
     fn has_room(&self) -> bool {
         self.tasks.waiting_for_anybody() < self.limits.waiting / 2
             && self.untold_tasks() < self.limits.untold / 2
+            && !self.is_over_memory()
     }
 
     /// Whether so many tasks wait that those come first that make the fewest new ones: the newest.
@@ -76,7 +80,8 @@ impl Master {
     }
 
     fn is_full(&self) -> bool {
-        self.is_crowded() || self.untold_tasks() >= self.limits.untold
+        let untold = self.untold_tasks();
+        self.is_crowded() || untold >= self.limits.untold || self.is_over_memory()
     }
 
     /// Whether a running task must wait with new ones.
@@ -144,6 +149,7 @@ impl Master {
                 }
                 self.part(parent, &mut mapper);
             }
+            self.note_bytes(content.len());
             let index = self.tasks.add(NewTask {
                 parent: Some(parent),
                 ordinal: mapper.next_ordinal,
@@ -185,6 +191,9 @@ impl Master {
         {
             let rest = mapper.made.cut();
             self.discard(rest);
+            for made in mapper.made.ranges() {
+                self.tasks.forget_marks(made.clone());
+            }
         }
     }
 

@@ -11,6 +11,7 @@
 //!    carried out by others, in a broadcast it has failed (W-32).
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use powerjob_common::status::{ExecuteType, InstanceStatus};
@@ -25,6 +26,7 @@ use super::executor::{Executor, Readiness};
 use super::journal::Journal;
 use super::mapping::{MapLimits, Mapper};
 use super::results::{ResultList, TaskResult as ListedResult};
+use super::spilling::SpillBlock;
 use super::sub_tasks::{Holder, NewTask, SubTasks};
 use super::{BROADCAST_TASK, LAST_TASK, ROOT_TASK};
 use crate::domain::ending::{self, CancelReason, Ending};
@@ -55,6 +57,10 @@ pub(crate) enum Order {
     },
     /// End the part of an executor.
     Close { to: Holder, reason: CloseReason },
+    /// Write a file.
+    Write { block: SpillBlock, bytes: Arc<[u8]> },
+    /// Read the file with contents of this number, and remove it.
+    Read { block: u32 },
     /// The instance has ended.
     Finish(Ending),
 }
@@ -339,6 +345,9 @@ impl Master {
         }
         let counts = self.tasks.counts();
         self.brake.tick(counts.succeeded + counts.failed, now);
+        if self.stage != Stage::Decided {
+            self.spill();
+        }
         match self.stage {
             Stage::NamesMissing {
                 until: Duration::ZERO,
@@ -406,6 +415,9 @@ impl Master {
     fn note_end(&mut self, index: u32, place: Holder, is_success: bool, result: &str) {
         self.note_line(index, place, is_success, result);
         if self.tasks.stage(index) == TaskStage::Finish {
+            if let Some(damage) = self.results.damage() {
+                return self.decide(failed(&damage), CloseReason::Decided);
+            }
             let status = match is_success {
                 true => InstanceStatus::Succeed,
                 false => InstanceStatus::Failed,
@@ -414,6 +426,7 @@ impl Master {
             return self.decide(Ending { status, text }, CloseReason::Decided);
         }
         if self.setting.kind != ExecuteType::Map {
+            self.note_bytes(result.len());
             self.results.push(ListedResult {
                 task_id: self.tasks.path(index),
                 is_success,
@@ -434,6 +447,7 @@ impl Master {
         if self.stage != Stage::Decided {
             self.ask_executors();
             self.dispatch();
+            self.spill();
         }
     }
 
@@ -517,7 +531,7 @@ impl Master {
     }
 }
 
-fn failed(text: &str) -> Ending {
+pub(super) fn failed(text: &str) -> Ending {
     Ending {
         status: InstanceStatus::Failed,
         text: text.to_owned(),

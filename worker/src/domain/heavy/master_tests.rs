@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::super::mapping::MapAnswer;
 use super::*;
 use powerjob_protocol::wire::server_to_worker::TaskCounts;
@@ -18,6 +20,9 @@ struct Play {
     finished: Vec<Ending>,
     closed: Vec<Holder>,
     window: u32,
+    /// Files with contents.
+    files: HashMap<u32, Vec<u8>>,
+    files_written: usize,
 }
 
 fn worker(name: &str) -> TeamWorker {
@@ -42,6 +47,8 @@ impl Play {
             finished: Vec::new(),
             closed: Vec::new(),
             window: 2,
+            files: HashMap::new(),
+            files_written: 0,
         };
         play.master
             .team(names.iter().map(|name| worker(name)).collect());
@@ -64,6 +71,21 @@ impl Play {
                     }
                     Order::Close { to, .. } => self.closed.push(to),
                     Order::Finish(ending) => self.finished.push(ending),
+                    Order::Write { block, bytes } => {
+                        self.files_written += 1;
+                        if let SpillBlock::Contents(number) = block {
+                            self.files.insert(number, bytes.to_vec());
+                        }
+                        let file = Path::new("a file").into();
+                        self.master.written(block, Ok(file));
+                    }
+                    Order::Read { block } => {
+                        let bytes = self
+                            .files
+                            .remove(&block)
+                            .ok_or_else(|| "it is missing".to_owned());
+                        self.master.read(block, bytes);
+                    }
                 }
                 self.check_windows();
             }
@@ -118,7 +140,7 @@ impl Play {
             parent,
             batch,
             name: "level".to_owned(),
-            contents: vec![b"1".to_vec(); count],
+            contents: (0..count).map(|_| b"1".to_vec()).collect(),
         });
         self.carry_out();
         answer
@@ -182,7 +204,7 @@ fn the_share_of_a_lost_worker_fails() {
     play.master.lost(1, NOW);
     play.out.clear();
     play.carry_out();
-    let results = play.master.results().read(0, 10);
+    let results = play.master.results().all();
     assert_eq!(results[2].result, "maybe worker down");
     assert_eq!(play.out.len(), 1, "only the last task");
     assert_eq!(play.out[0].1.stage, TaskStage::Finish);

@@ -1,6 +1,7 @@
 //! Instances that are spread over several workers: their tasks, their master, their executors.
 
 mod brake;
+mod contents;
 pub(crate) mod executor;
 pub(crate) mod feed;
 pub(crate) mod guest;
@@ -12,6 +13,8 @@ pub(crate) mod master;
 mod overview;
 pub(crate) mod replay;
 pub(crate) mod results;
+mod rows;
+pub(crate) mod spilling;
 pub(crate) mod sub_tasks;
 mod wind_down;
 

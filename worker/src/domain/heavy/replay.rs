@@ -200,7 +200,7 @@ impl Master {
             mapper.made.rewind();
         }
         self.told_up_to(u32::try_from(self.tasks.len()).unwrap_or(u32::MAX));
-        self.journal.results = self.results().len();
+        self.journal.results = self.results().end();
         self.advance();
     }
 }

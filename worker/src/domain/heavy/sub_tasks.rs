@@ -11,15 +11,20 @@
 //! 3. A task that ended stays as it is (W-21).
 //! 4. A pinned task is handed to its executor only (W-23).
 //! 5. The counts are those of the tasks (W-25).
-//! 6. A waiting task takes at most 64 bytes besides its content.
+//! 6. A waiting task takes at most 64 bytes besides its content, one that has ended for good at most 10.
+
+use std::ops::Range;
 
 use powerjob_protocol::wire::server_to_worker::TaskCounts;
 use powerjob_protocol::wire::worker_to_worker::{TaskRef, TaskStage};
 
+use super::contents::{Content, Shelf};
+use super::rows::{BLOCK, Rows};
+
 /// Place of an executor in the list of its master.
 pub(crate) type Holder = u16;
 
-const NO_TASK: u32 = u32::MAX;
+pub(super) const NO_TASK: u32 = u32::MAX;
 const NOBODY: Holder = Holder::MAX;
 
 /// Where a task stands.
@@ -35,20 +40,26 @@ pub(crate) enum Standing {
 }
 
 #[derive(Debug)]
-struct Task {
-    content: Box<[u8]>,
-    mark: u64,
-    parent: u32,
-    ordinal: u32,
+pub(super) struct Task {
+    pub(super) content: Content,
+    pub(super) mark: u64,
+    pub(super) parent: u32,
+    pub(super) ordinal: u32,
     prev: u32,
     next: u32,
     attempt: u32,
     failures: u16,
-    name: u16,
+    pub(super) name: u16,
     holder: Holder,
-    standing: Standing,
-    stage: TaskStage,
+    pub(super) standing: Standing,
+    pub(super) stage: TaskStage,
     is_pinned: bool,
+}
+
+impl Task {
+    pub(super) fn is_pinned(&self) -> bool {
+        self.is_pinned
+    }
 }
 
 /// A new task.
@@ -108,22 +119,27 @@ struct Share {
 /// See the head of the file.
 #[derive(Debug)]
 pub(crate) struct SubTasks {
-    tasks: Vec<Task>,
+    tasks: Rows,
     waiting: Chain,
     shares: Vec<Share>,
     counts: TaskCounts,
     /// Contents of ended tasks from this number on are still needed.
     kept_from: u32,
+    /// The task that ended for good last: until the next one does, all of it can be asked for.
+    ended_last: Option<u32>,
+    pub(super) shelf: Shelf,
 }
 
 impl Default for SubTasks {
     fn default() -> Self {
         Self {
-            tasks: Vec::new(),
+            tasks: Rows::default(),
             waiting: Chain::default(),
             shares: Vec::new(),
             counts: TaskCounts::default(),
             kept_from: u32::MAX,
+            ended_last: None,
+            shelf: Shelf::default(),
         }
     }
 }
@@ -138,8 +154,10 @@ impl SubTasks {
     /// Enters a task at the end of its queue.
     pub(crate) fn add(&mut self, new: NewTask) -> u32 {
         let index = u32::try_from(self.tasks.len()).unwrap_or(NO_TASK - 1);
+        self.shelf.bytes += new.content.len();
+        self.shelf.count += usize::from(!new.content.is_empty());
         self.tasks.push(Task {
-            content: new.content,
+            content: Content::Here(new.content),
             mark: new.mark,
             parent: new.parent.unwrap_or(NO_TASK),
             ordinal: new.ordinal,
@@ -197,7 +215,7 @@ impl SubTasks {
     /// The next task that only this executor may carry out.
     pub(crate) fn next_pinned(&self, holder: Holder) -> Option<(u32, TaskStage)> {
         let first = self.shares[usize::from(holder)].pinned.first;
-        let task = self.tasks.get(first as usize)?;
+        let task = self.tasks.get(first)?;
         Some((first, task.stage))
     }
 
@@ -209,25 +227,25 @@ impl SubTasks {
 
     /// Hands the next task that waits for anybody to an executor.
     pub(crate) fn hand_out_any(&mut self, holder: Holder) -> Option<TaskRef> {
-        let index = self.waiting.first;
-        (index != NO_TASK).then(|| self.hand_out(index, holder))
+        let index = self.ready(self.oldest_waiting())?;
+        Some(self.hand_out(index, holder))
     }
 
     /// Hands the task that waits for anybody since the shortest time to an executor.
     pub(crate) fn hand_out_newest(&mut self, holder: Holder) -> Option<TaskRef> {
-        let index = self.waiting.last;
-        (index != NO_TASK).then(|| self.hand_out(index, holder))
+        let index = self.ready(self.newest_waiting())?;
+        Some(self.hand_out(index, holder))
     }
 
     /// The executor that has a task.
     pub(crate) fn holder(&self, index: u32) -> Option<Holder> {
-        let task = self.tasks.get(index as usize)?;
+        let task = self.tasks.get(index)?;
         (task.standing == Standing::Out).then_some(task.holder)
     }
 
     /// Whether the end of this try counts: the executor has the task in this attempt.
     pub(crate) fn is_out(&self, task: TaskRef, holder: Holder) -> bool {
-        self.tasks.get(task.task as usize).is_some_and(|found| {
+        self.tasks.get(task.task).is_some_and(|found| {
             found.standing == Standing::Out
                 && found.attempt == task.attempt
                 && found.holder == holder
@@ -237,7 +255,7 @@ impl SubTasks {
     /// Whether this try of a task counts, whoever has it.
     pub(crate) fn is_present(&self, task: TaskRef) -> bool {
         self.tasks
-            .get(task.task as usize)
+            .get(task.task)
             .is_some_and(|found| found.standing == Standing::Out && found.attempt == task.attempt)
     }
 
@@ -266,7 +284,7 @@ impl SubTasks {
         }
         self.counts.running -= 1;
         self.counts.waiting += 1;
-        let task = &mut self.tasks[index as usize];
+        let task = &mut self.tasks[index];
         task.standing = Standing::Waiting;
         task.failures = task.failures.saturating_add(u16::from(has_failed));
         if !task.is_pinned {
@@ -288,14 +306,14 @@ impl SubTasks {
         let first = self.shares[usize::from(holder)].out.first;
         self.chained(first).map(|index| TaskRef {
             task: index,
-            attempt: self.tasks[index as usize].attempt,
+            attempt: self.tasks[index].attempt,
         })
     }
 
     /// Ends a task that nobody has, or takes it back; `false` when somebody has it or it has ended.
     pub(crate) fn settle(&mut self, index: u32, standing: Standing) -> bool {
         let is_waiting = |task: &&Task| task.standing == Standing::Waiting;
-        let Some(task) = self.tasks.get(index as usize).filter(is_waiting) else {
+        let Some(task) = self.tasks.get(index).filter(is_waiting) else {
             return false;
         };
         let (is_pinned, holder) = (task.is_pinned, usize::from(task.holder));
@@ -321,10 +339,10 @@ impl SubTasks {
     /// Has the failed tasks wait again, as if they had never been tried.
     pub(crate) fn wake_failed(&mut self) {
         for index in 0..u32::try_from(self.tasks.len()).unwrap_or(NO_TASK) {
-            let task = &mut self.tasks[index as usize];
-            if task.standing != Standing::Failed {
+            let failed = |task: &&mut Task| task.standing == Standing::Failed;
+            let Some(task) = self.tasks.get_mut(index).filter(failed) else {
                 continue;
-            }
+            };
             task.standing = Standing::Waiting;
             task.failures = 0;
             if !task.is_pinned {
@@ -338,70 +356,134 @@ impl SubTasks {
 
     /// From now on the contents of ended tasks before this number are not needed.
     pub(crate) fn keep_contents_from(&mut self, first: u32) {
-        let until = self.tasks.len().min(first as usize);
-        for index in (self.kept_from as usize).min(until)..until {
-            let task = &mut self.tasks[index];
-            if matches!(task.standing, Standing::Succeeded | Standing::Discarded) {
-                task.content = Box::default();
+        let until = first.min(u32::try_from(self.tasks.len()).unwrap_or(NO_TASK));
+        let from = self.kept_from.min(until);
+        for index in from..until {
+            let task = self.tasks.get(index);
+            if task.is_some_and(|task| {
+                matches!(task.standing, Standing::Succeeded | Standing::Discarded)
+            }) {
+                self.drop_content(index);
             }
         }
         self.kept_from = first;
+        self.shrink(from..until);
+    }
+
+    /// The task that made these has ended: nobody makes them again.
+    pub(crate) fn forget_marks(&mut self, tasks: Range<u32>) {
+        self.tasks.forget_marks(tasks);
     }
 
     /// The content of a failed task stays: it may be tried once more.
     fn end(&mut self, index: u32, standing: Standing) {
-        let task = &mut self.tasks[index as usize];
+        let task = &mut self.tasks[index];
         task.standing = standing;
-        if standing != Standing::Failed && index < self.kept_from {
-            task.content = Box::default();
+        if standing == Standing::Failed {
+            return;
         }
+        if index < self.kept_from {
+            self.drop_content(index);
+        }
+        self.tasks.settle(index);
+        if let Some(earlier) = self.ended_last.replace(index) {
+            self.shrink(earlier..earlier + 1);
+        }
+    }
+
+    /// Shrinks blocks with these tasks, as far as nobody needs their contents.
+    fn shrink(&mut self, tasks: Range<u32>) {
+        let block = BLOCK as u32;
+        let first = tasks.start / block * block;
+        let until = tasks.end.div_ceil(block).saturating_mul(block);
+        self.tasks.shrink(first..until.min(self.kept_from));
     }
 
     /// How often a task has failed.
     pub(crate) fn failures(&self, index: u32) -> u32 {
-        u32::from(self.tasks[index as usize].failures)
+        let task = self.tasks.get(index);
+        task.map_or(0, |task| u32::from(task.failures))
     }
 
-    /// How often a task was handed out.
+    /// How often a task was handed out, if it has not ended long ago.
     pub(crate) fn attempts(&self, index: u32) -> u32 {
-        self.tasks[index as usize].attempt
+        self.tasks.get(index).map_or(1, |task| task.attempt)
     }
 
     pub(crate) fn standing(&self, index: u32) -> Standing {
-        self.tasks[index as usize].standing
+        self.tasks.standing(index)
     }
 
     pub(crate) fn stage(&self, index: u32) -> TaskStage {
-        self.tasks[index as usize].stage
+        self.tasks.stage(index)
     }
 
     pub(crate) fn name(&self, index: u32) -> u16 {
-        self.tasks[index as usize].name
+        self.tasks.name(index)
     }
 
     /// Its parent, and its number among those of the parent.
     pub(crate) fn origin(&self, index: u32) -> (u32, u32) {
-        let task = &self.tasks[index as usize];
-        (task.parent, task.ordinal)
+        self.tasks.origin(index)
     }
 
     /// Whether a task has this name and a content of this mark.
     pub(crate) fn is_like(&self, index: u32, name: u16, mark: u64) -> bool {
-        let task = &self.tasks[index as usize];
-        (task.name, task.mark) == (name, mark)
+        (self.tasks.name(index), self.tasks.mark(index)) == (name, mark)
     }
 
     pub(crate) fn content(&self, index: u32) -> &[u8] {
-        &self.tasks[index as usize].content
+        self.tasks
+            .get(index)
+            .map_or(&[], |task| task.content.bytes())
+    }
+
+    pub(super) fn task(&self, index: u32) -> Option<&Task> {
+        self.tasks.get(index)
+    }
+
+    pub(super) fn kept_from(&self) -> u32 {
+        self.kept_from
+    }
+
+    /// The task that waits for anybody since the longest time.
+    pub(super) fn oldest_waiting(&self) -> Option<u32> {
+        Some(self.waiting.first).filter(|index| *index != NO_TASK)
+    }
+
+    /// The task that waits for anybody since the shortest time.
+    pub(super) fn newest_waiting(&self) -> Option<u32> {
+        Some(self.waiting.last).filter(|index| *index != NO_TASK)
+    }
+
+    fn drop_content(&mut self, index: u32) {
+        self.replace_content(index, Content::Here(Box::default()));
+    }
+
+    pub(super) fn replace_content(&mut self, index: u32, content: Content) {
+        let Some(task) = self.tasks.get_mut(index) else {
+            return;
+        };
+        let (before, after) = (task.content.bytes().len(), content.bytes().len());
+        self.shelf.bytes = self.shelf.bytes + after - before;
+        self.shelf.count = self.shelf.count + usize::from(after > 0) - usize::from(before > 0);
+        task.content = content;
+    }
+
+    /// A task that can be handed out: its content is in memory.
+    fn ready(&self, index: Option<u32>) -> Option<u32> {
+        let task = self.tasks.get(index?)?;
+        matches!(task.content, Content::Here(_)).then_some(index?)
     }
 
     /// The way to a task from the first one of the instance, such as `0.3.1` (spec 04 case W-46).
     pub(crate) fn path(&self, index: u32) -> String {
         let mut numbers = Vec::new();
         let mut place = index;
-        while let Some(task) = self.tasks.get(place as usize) {
-            numbers.push(task.ordinal);
-            place = task.parent;
+        while (place as usize) < self.tasks.len() {
+            let (parent, ordinal) = self.tasks.origin(place);
+            numbers.push(ordinal);
+            place = parent;
         }
         let mut path = String::with_capacity(numbers.len() * 3);
         for number in numbers.iter().rev() {
@@ -414,7 +496,7 @@ impl SubTasks {
     }
 
     fn hand_out(&mut self, index: u32, holder: Holder) -> TaskRef {
-        let is_pinned = self.tasks[index as usize].is_pinned;
+        let is_pinned = self.tasks[index].is_pinned;
         let mut chain = match is_pinned {
             true => self.shares[usize::from(holder)].pinned,
             false => self.waiting,
@@ -426,7 +508,7 @@ impl SubTasks {
         }
         self.counts.waiting -= 1;
         self.counts.running += 1;
-        let task = &mut self.tasks[index as usize];
+        let task = &mut self.tasks[index];
         task.standing = Standing::Out;
         task.holder = holder;
         task.attempt += 1;
@@ -445,7 +527,7 @@ impl SubTasks {
 
     /// Takes a task out of the list of whoever has it.
     fn unchain_out(&mut self, index: u32) -> Option<Holder> {
-        let task = self.tasks.get(index as usize)?;
+        let task = self.tasks.get(index)?;
         if task.standing != Standing::Out {
             return None;
         }
@@ -460,7 +542,7 @@ impl SubTasks {
     }
 
     fn append_waiting(&mut self, index: u32) {
-        let task = &self.tasks[index as usize];
+        let task = &self.tasks[index];
         let (is_pinned, holder) = (task.is_pinned, usize::from(task.holder));
         let mut chain = match is_pinned {
             true => self.shares[holder].pinned,
@@ -474,10 +556,10 @@ impl SubTasks {
     }
 
     fn chain(&mut self, index: u32, chain: &mut Chain) {
-        let task = &mut self.tasks[index as usize];
+        let task = &mut self.tasks[index];
         task.prev = chain.last;
         task.next = NO_TASK;
-        match self.tasks.get_mut(chain.last as usize) {
+        match self.tasks.get_mut(chain.last) {
             Some(last) => last.next = index,
             None => chain.first = index,
         }
@@ -486,12 +568,12 @@ impl SubTasks {
     }
 
     fn unchain(&mut self, index: u32, chain: &mut Chain) {
-        let Task { prev, next, .. } = self.tasks[index as usize];
-        match self.tasks.get_mut(prev as usize) {
+        let Task { prev, next, .. } = self.tasks[index];
+        match self.tasks.get_mut(prev) {
             Some(before) => before.next = next,
             None => chain.first = next,
         }
-        match self.tasks.get_mut(next as usize) {
+        match self.tasks.get_mut(next) {
             Some(after) => after.prev = prev,
             None => chain.last = prev,
         }
@@ -501,7 +583,7 @@ impl SubTasks {
     fn chained(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
         let mut next = first;
         std::iter::from_fn(move || {
-            let task = self.tasks.get(next as usize)?;
+            let task = self.tasks.get(next)?;
             Some(std::mem::replace(&mut next, task.next))
         })
     }

@@ -19,18 +19,38 @@ struct NaiveTask {
     pinned: Option<Holder>,
     attempt: u32,
     failures: u32,
+    parent: Option<u32>,
+    ordinal: u32,
+    name: u16,
+}
+
+impl NaiveTask {
+    fn is_settled(&self) -> bool {
+        matches!(self.standing, Standing::Succeeded | Standing::Discarded)
+    }
 }
 
 impl Naive {
-    fn add(&mut self, pinned: Option<Holder>) {
+    fn add(&mut self, new: &NewTask) {
         self.queue.push(self.tasks.len() as u32);
         self.tasks.push(NaiveTask {
             standing: Standing::Waiting,
             holder: None,
-            pinned,
+            pinned: new.pinned,
             attempt: 0,
             failures: 0,
+            parent: new.parent,
+            ordinal: new.ordinal,
+            name: new.name,
         });
+    }
+
+    fn hand_out_newest(&mut self, holder: Holder) -> Option<TaskRef> {
+        let is_free = |index: &u32| self.tasks[*index as usize].pinned.is_none();
+        let last = self.queue.iter().rposition(is_free)?;
+        let index = self.queue.remove(last);
+        self.queue.insert(0, index);
+        self.hand_out(holder, false)
     }
 
     fn hand_out(&mut self, holder: Holder, is_pinned: bool) -> Option<TaskRef> {
@@ -70,6 +90,9 @@ enum Step {
         parent: Option<u32>,
     },
     HandOut(Holder, bool),
+    HandOutNewest(Holder),
+    KeepContentsFrom(u32),
+    ForgetMarks(u32, u32),
     Finish(usize, bool),
     PutBack(usize, bool),
     Settle(u32, Standing),
@@ -88,10 +111,13 @@ fn settled() -> impl Strategy<Value = Standing> {
 fn steps() -> impl Strategy<Value = Step> {
     let holder = 0..HOLDERS;
     prop_oneof![
-        3 => (proptest::option::of(holder.clone()), proptest::option::of(0..8_u32))
+        6 => (proptest::option::of(holder.clone()), proptest::option::of(0..8_u32))
             .prop_map(|(pinned, parent)| Step::Add { pinned, parent }),
         4 => (holder.clone(), any::<bool>()).prop_map(|(holder, pinned)| Step::HandOut(holder, pinned)),
-        2 => (any::<usize>(), any::<bool>()).prop_map(|(nth, success)| Step::Finish(nth, success)),
+        2 => holder.clone().prop_map(Step::HandOutNewest),
+        1 => (0..40_u32).prop_map(Step::KeepContentsFrom),
+        1 => (0..20_u32, 0..20_u32).prop_map(|(first, count)| Step::ForgetMarks(first, count)),
+        6 => (any::<usize>(), any::<bool>()).prop_map(|(nth, success)| Step::Finish(nth, success)),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(nth, failed)| Step::PutBack(nth, failed)),
         1 => (0..20_u32, settled()).prop_map(|(index, standing)| Step::Settle(index, standing)),
         1 => Just(Step::WakeFailed),
@@ -103,8 +129,28 @@ fn apply(table: &mut SubTasks, naive: &mut Naive, step: Step) {
     match step {
         Step::Add { pinned, parent } => {
             let parent = parent.filter(|parent| (*parent as usize) < naive.tasks.len());
-            table.add(new_task(pinned, parent));
-            naive.add(pinned);
+            // Most follow the one before them, as in a map.
+            let ordinal = naive.tasks.len() as u32 % 11;
+            let new = NewTask {
+                ordinal,
+                name: u16::from(ordinal == 5),
+                mark: mark_of(&[ordinal as u8]),
+                content: vec![ordinal as u8].into(),
+                ..new_task(pinned, parent)
+            };
+            naive.add(&new);
+            table.add(new);
+        }
+        Step::HandOutNewest(holder) => {
+            assert_eq!(table.hand_out_newest(holder), naive.hand_out_newest(holder));
+        }
+        Step::KeepContentsFrom(first) => {
+            let kept_from = table.kept_from.min(naive.tasks.len() as u32);
+            table.keep_contents_from(first.max(kept_from));
+        }
+        Step::ForgetMarks(first, count) => {
+            let all = naive.tasks.len() as u32;
+            table.forget_marks(first.min(all)..(first + count).min(all));
         }
         Step::HandOut(holder, is_pinned) => {
             let handed = match is_pinned {
@@ -189,8 +235,25 @@ fn check_same(table: &SubTasks, naive: &Naive) {
     for (index, task) in naive.tasks.iter().enumerate() {
         let index = index as u32;
         assert_eq!(table.standing(index), task.standing);
-        assert_eq!(table.attempts(index), task.attempt);
-        assert_eq!(table.failures(index), task.failures);
+        let ordinal = task.ordinal;
+        let origin = (task.parent.unwrap_or(NO_TASK), ordinal);
+        assert_eq!(
+            (table.origin(index), table.name(index)),
+            (origin, task.name)
+        );
+        assert_eq!(table.stage(index), TaskStage::Work);
+        if !task.is_settled() {
+            assert_eq!(table.attempts(index), task.attempt);
+            assert_eq!(table.failures(index), task.failures);
+            assert_eq!(table.content(index), [ordinal as u8]);
+        } else if index >= table.kept_from {
+            assert_eq!(table.content(index), [ordinal as u8], "somebody needs it");
+        }
+        let parent = task.parent.map(|parent| &naive.tasks[parent as usize]);
+        if parent.is_some_and(|parent| !parent.is_settled()) {
+            let mark = mark_of(&[ordinal as u8]);
+            assert!(table.is_like(index, task.name, mark));
+        }
         let present = TaskRef {
             task: index,
             attempt: task.attempt,
@@ -217,6 +280,31 @@ proptest! {
             check_same(&table, &naive);
         }
     }
+}
+
+/// A first task that makes many: most have ended, and it may make all of them again.
+#[test]
+fn tasks_that_have_ended_are_smaller() {
+    let mut table = table();
+    let root = table.add(new_task(Some(0), None));
+    table.hand_out_pinned(0).expect("the first task");
+    for ordinal in 0..10_000 {
+        let made = NewTask {
+            ordinal,
+            ..new_task(None, Some(root))
+        };
+        table.add(made);
+        let task = table.hand_out_any(0).expect("a task");
+        table.finish(task.task, true);
+    }
+    let (shrunk, open) = table.tasks.bytes();
+    assert!(open <= 2 * BLOCK * size_of::<Task>(), "{open}");
+    // Blocks of tests are short: what each of them takes is more than the marks.
+    assert!(shrunk < 10_000 * 11, "{shrunk}");
+    table.finish(root, true);
+    table.forget_marks(1..10_001);
+    let (without_marks, _) = table.tasks.bytes();
+    assert!(without_marks + 10_000 * 7 < shrunk, "{without_marks}");
 }
 
 #[test]
