@@ -1,6 +1,8 @@
 //! Applications, their workers and their live updates.
 
-use powerjob_protocol::api::app::{App, AppChange, AppWithSecret, NewApp};
+use powerjob_protocol::api::app::{
+    App, AppChange, AppWithClientPassword, AppWithSecret, NewApp, NewClientPassword,
+};
 use powerjob_protocol::api::event::{Hello, JobChanged, Lagged};
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::instance::InstanceSummary;
@@ -86,6 +88,20 @@ impl Client {
     pub async fn renew_app_secret(&self, id: Id) -> Result<AppWithSecret, Error> {
         self.json(Request::act(format!("/v1/apps/{id}/secret")))
             .await
+    }
+
+    /// Gives the application's programs with the Java client a new password; tokens that they got for
+    /// the former one end.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a password that cannot be kept.
+    pub async fn set_client_password(
+        &self,
+        id: Id,
+        password: &NewClientPassword,
+    ) -> Result<AppWithClientPassword, Error> {
+        let path = format!("/v1/apps/{id}/client-password");
+        self.json(Request::post(path, password)?).await
     }
 
     /// Lists the workers of an application.

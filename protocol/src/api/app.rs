@@ -1,4 +1,5 @@
-//! Applications. `/v1/apps`, `/v1/apps/{appId}`, `/v1/apps/{appId}/secret`.
+//! Applications. `/v1/apps`, `/v1/apps/{appId}`, `/v1/apps/{appId}/secret`,
+//! `/v1/apps/{appId}/client-password`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -80,5 +81,37 @@ pub struct AppWithSecret {
 impl std::fmt::Debug for AppWithSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "AppWithSecret({}, ***)", self.app.name)
+    }
+}
+
+/// `POST /v1/apps/{appId}/client-password`.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewClientPassword {
+    /// What programs with the Java client are configured with, 1 to 128 bytes; absent: one is made up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for NewClientPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let password = self.password.as_ref().map_or("none", |_| "***");
+        write!(f, "NewClientPassword({password})")
+    }
+}
+
+/// Answer to `POST /v1/apps/{appId}/client-password`.
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppWithClientPassword {
+    /// The application.
+    pub app: App,
+    /// The password its programs prove; shown only now.
+    pub client_password: String,
+}
+
+impl std::fmt::Debug for AppWithClientPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AppWithClientPassword({}, ***)", self.app.name)
     }
 }

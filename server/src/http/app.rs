@@ -4,7 +4,9 @@ use actix_web::http::header;
 use actix_web::web::Json;
 use actix_web::{HttpRequest, HttpResponse};
 use powerjob_common::status::Permission;
-use powerjob_protocol::api::app::{App, AppChange, AppWithSecret, NewApp};
+use powerjob_protocol::api::app::{
+    App, AppChange, AppWithClientPassword, AppWithSecret, NewApp, NewClientPassword,
+};
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::page::Page;
 use utoipa::IntoParams;
@@ -17,6 +19,7 @@ use super::query::{FromQuery, Query, QueryReader};
 use super::route::{Needs, Routes};
 use super::together::ask_others;
 use crate::service::apps::{self, AppFilter};
+use crate::service::client_password;
 
 pub(super) fn configure(routes: &mut Routes) {
     routes.get("/apps", Needs::SignedIn, list);
@@ -28,6 +31,11 @@ pub(super) fn configure(routes: &mut Routes) {
         "/apps/{appId}/secret",
         Needs::App(Permission::Su),
         new_secret,
+    );
+    routes.post(
+        "/apps/{appId}/client-password",
+        Needs::App(Permission::Su),
+        new_client_password,
     );
 }
 
@@ -167,4 +175,24 @@ pub(super) async fn new_secret(
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(renewed))
+}
+
+/// Gives the programs of an application that use the Java client a new password.
+///
+/// Programs with the former one are refused from then on, as are the tokens that they got for it.
+#[utoipa::path(
+    post, path = "/v1/apps/{appId}/client-password", operation_id = "setClientPassword", tag = "apps",
+    params(("appId" = Id, Path, description = "The application")), request_body = NewClientPassword,
+    responses((status = 200, description = "The new password, shown only now", body = AppWithClientPassword)),
+)]
+pub(super) async fn new_client_password(
+    state: State,
+    caller: Caller,
+    ForApp(app): ForApp,
+    Body(input): Body<NewClientPassword>,
+) -> Result<HttpResponse, ApiError> {
+    let set = client_password::replace(&state.services, &caller.person, &app, input).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(set))
 }

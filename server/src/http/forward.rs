@@ -41,6 +41,7 @@ pub(super) struct Forwarded;
 const ANYWHERE: &[(Method, &str)] = &[
     (Method::PATCH, "/apps/{appId}"),
     (Method::POST, "/apps/{appId}/secret"),
+    (Method::POST, "/apps/{appId}/client-password"),
     (Method::GET, "/apps/{appId}/jobs"),
     (Method::GET, "/jobs/{jobId}"),
     (Method::GET, "/jobs/{jobId}/runs"),

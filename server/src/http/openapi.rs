@@ -33,7 +33,7 @@ needs the header `X-Requested-With: powerjob`.";
     info(title = "PowerJob", description = DESCRIPTION),
     paths(
         session::sign_in, session::show, session::sign_out, session::new_ticket,
-        app::list, app::create, app::show, app::change, app::remove, app::new_secret,
+        app::list, app::create, app::show, app::change, app::remove, app::new_secret, app::new_client_password,
         job::list, job::create, job::show, job::replace, job::remove, job::enable, job::disable,
         job::copy, job::diagnosis, job::bars,
         calendar::of_app, calendar::of_job, statistics::of_app,

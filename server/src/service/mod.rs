@@ -10,6 +10,7 @@ pub mod apps;
 mod attempts;
 pub mod beats;
 pub mod calendar;
+pub mod client_password;
 mod cursor;
 mod diagnosis;
 mod error;

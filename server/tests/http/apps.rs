@@ -1,6 +1,7 @@
 //! Applications.
 
 use actix_web::http::Method;
+use actix_web::test::TestRequest;
 use powerjob_common::instance_id::InstanceIdGenerator;
 use powerjob_common::status::{InstanceStatus, Role, RoleScope};
 use serde_json::{Value, json};
@@ -134,6 +135,37 @@ async fn the_secret_can_be_replaced() {
     let secrets = server.store.app_secrets(id).await.expect("secrets");
     assert_eq!(secrets.len(), 1);
     assert_eq!(renewed["workerSecret"], json!(secrets[0].value.expose()));
+}
+
+#[actix_web::test]
+async fn programs_sign_in_with_the_password_that_a_person_set() {
+    let server = TestServer::start().await;
+    let app = server.app("a").await;
+    let path = format!("/v1/apps/{app}/client-password");
+    let sign_in = async |password: &str| {
+        let form = json!({"appName": "a", "encryptedPassword": password, "encryptType": "none"});
+        let request = TestRequest::post().uri("/openApi/authApp").set_json(form);
+        server.call(request).await.json()["success"].clone()
+    };
+    assert_eq!(sign_in("pw").await, false, "it has none");
+    let set = server.post(&path, json!({"password": "pw"})).await;
+    assert_eq!(set.header("cache-control"), "no-store");
+    assert_eq!(set.expect(200)["clientPassword"], "pw");
+    assert_eq!(sign_in("pw").await, true);
+    let made = server.post(&path, json!({})).await.expect(200);
+    let made = made["clientPassword"].as_str().expect("a password");
+    assert_eq!(sign_in("pw").await, false, "the former one has ended");
+    assert_eq!(sign_in(made).await, true);
+    for password in ["", " ", &"x".repeat(129)] {
+        let refused = server.post(&path, json!({"password": password})).await;
+        assert_eq!(refused.problem(), "validation-failed password");
+    }
+    let longest = "\u{4e2d}".repeat(42);
+    server
+        .post(&path, json!({"password": longest}))
+        .await
+        .expect(200);
+    assert_eq!(sign_in(&longest).await, true);
 }
 
 #[actix_web::test]

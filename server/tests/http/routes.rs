@@ -32,6 +32,7 @@ GET /session: an account
 GET /tap/recent: SU on everything
 GET /tap: SU on everything
 PATCH /apps/{appId}: WRITE on the application
+POST /apps/{appId}/client-password: SU on the application
 POST /apps/{appId}/jobs: WRITE on the application
 POST /apps/{appId}/secret: SU on the application
 POST /apps/{appId}/worker-orders: OPS on the application

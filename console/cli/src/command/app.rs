@@ -2,7 +2,9 @@
 
 use clap::{Args, Subcommand};
 use powerjob_client::AppQuery;
-use powerjob_client::api::app::{App, AppChange, AppWithSecret, NewApp};
+use powerjob_client::api::app::{
+    App, AppChange, AppWithClientPassword, AppWithSecret, NewApp, NewClientPassword,
+};
 
 use crate::connect::{Access, Connection};
 use crate::failure::{Failure, Outcome};
@@ -15,7 +17,9 @@ use crate::text::{table, when};
 Examples:
   powerjob app create shop --title \"Web shop\"    prints the secret for its workers, once
   powerjob app use shop                          later commands mean this application
-  powerjob app secret shop --yes                 replaces the secret; the old one ends at once")]
+  powerjob app secret shop --yes                 replaces the secret; the old one ends at once
+  powerjob app client-password shop --yes        makes up a password for programs with the Java client
+  powerjob app client-password shop --yes --stdin < file    takes the one that they have already")]
 pub(crate) struct AppArgs {
     #[command(flatten)]
     pub(crate) access: Access,
@@ -75,6 +79,17 @@ enum AppCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Give the application's programs with the Java client a new password and print it.
+    ClientPassword {
+        /// Name or id.
+        name: String,
+        /// Read the password from standard input instead of making one up.
+        #[arg(long)]
+        stdin: bool,
+        /// Really do it: programs with another password are refused.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Remember the application that later commands mean.
     Use {
         /// Name or id.
@@ -119,6 +134,13 @@ pub(crate) async fn run(args: AppArgs, output: &Output) -> Result<Outcome, Failu
             let app = connection.find_app(&name).await?;
             sure(yes, &format!("replace the secret of {}", app.name))?;
             show_secret(&client.renew_app_secret(app.id).await?, output)?;
+        }
+        AppCommand::ClientPassword { name, stdin, yes } => {
+            let app = connection.find_app(&name).await?;
+            sure(yes, &format!("replace the client password of {}", app.name))?;
+            let password = stdin.then(read_password).transpose()?;
+            let input = NewClientPassword { password };
+            show_client_password(&client.set_client_password(app.id, &input).await?, output)?;
         }
         AppCommand::Use { name } => remember(&connection, &name, output).await?,
     }
@@ -221,6 +243,29 @@ fn show_secret(made: &AppWithSecret, output: &Output) -> Result<(), Failure> {
     })?;
     if !output.is_json() {
         output.note("the secret is shown only now; give it to the workers of this application");
+    }
+    Ok(())
+}
+
+/// The first line of standard input.
+fn read_password() -> Result<String, Failure> {
+    let mut line = String::new();
+    std::io::stdin()
+        .read_line(&mut line)
+        .map_err(Failure::io("cannot read standard input"))?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn show_client_password(set: &AppWithClientPassword, output: &Output) -> Result<(), Failure> {
+    output.show(set, |set| {
+        table::facts(&[
+            ("id", set.app.id.to_string()),
+            ("name", set.app.name.clone()),
+            ("client password", set.client_password.clone()),
+        ])
+    })?;
+    if !output.is_json() {
+        output.note("the password is shown only now; programs give it to the Java client");
     }
     Ok(())
 }

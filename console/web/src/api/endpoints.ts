@@ -3,6 +3,7 @@ import type {
   App,
   AppChange,
   AppStatistics,
+  AppWithClientPassword,
   AppWithSecret,
   BeatOverview,
   Calendar,
@@ -16,6 +17,7 @@ import type {
   JobSummary,
   LogPage,
   NewApp,
+  NewClientPassword,
   NodeActors,
   Page,
   RunAccepted,
@@ -66,6 +68,8 @@ export const api = {
   changeApp: (id: Id, body: AppChange) => call<App>("PATCH", app(id), { body }),
   deleteApp: (id: Id) => call<void>("DELETE", app(id)),
   rotateSecret: (id: Id) => call<AppWithSecret>("POST", `${app(id)}/secret`),
+  setClientPassword: (id: Id, body: NewClientPassword) =>
+    call<AppWithClientPassword>("POST", `${app(id)}/client-password`, { body }),
 
   jobs: (id: Id, query: Query, signal?: AbortSignal) =>
     get<Page<JobSummary>>(`${app(id)}/jobs`, signal, query),

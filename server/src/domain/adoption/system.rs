@@ -175,7 +175,7 @@ fn of_apps(apps: &[SurveyedApp]) -> [Option<Finding>; 3] {
             name,
             [
                 "applications without a password: programs with the Java client are refused, workers are not",
-                "set one before a program needs it, or switch `server.openapi_auth` off",
+                "`powerjob app client-password` sets one, once a program needs it",
             ],
         ),
     ]

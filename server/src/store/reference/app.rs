@@ -114,6 +114,27 @@ impl Store {
         .await
     }
 
+    /// Replaces the password of the programs of an application, sealed as it is to be stored.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn set_app_password(&self, id: AppId, sealed: Secret<String>) -> Result<(), Error> {
+        let now = self.now();
+        self.write(async move |sql: Sql| {
+            let text = "update {app_info} set password = ?, gmt_modified = {date} where id = ?";
+            let values = vec![
+                sealed.expose().as_str().into(),
+                date_text(now).into(),
+                id.0.into(),
+            ];
+            match sql.execute(text, values).await? {
+                0 => Err(Error::not_found("application")),
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+
     /// Replaces what the reference's interface sets of an application.
     ///
     /// # Errors

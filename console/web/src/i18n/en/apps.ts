@@ -1,4 +1,11 @@
 export const apps = {
+  "apps.client": "Client password",
+  "apps.client.action": "Set the password",
+  "apps.client.done": "Client password of {app}",
+  "apps.client.hint": "Leave it empty to have one made up.",
+  "apps.client.once": "Programs give this password to the Java client. It is shown only now; programs with another one are refused.",
+  "apps.client.password": "Password",
+  "apps.client.text": "Programs that use PowerJob's Java client prove “{app}” with this password. Setting it refuses those that have another one.",
   "apps.create": "New application",
   "apps.create.action": "Create",
   "apps.delete": "Delete the application",

@@ -1,6 +1,13 @@
 import type { apps as English } from "../en/apps";
 
 export const apps: Record<keyof typeof English, string> = {
+  "apps.client": "客户端密码",
+  "apps.client.action": "设置密码",
+  "apps.client.done": "{app} 的客户端密码",
+  "apps.client.hint": "留空则自动生成。",
+  "apps.client.once": "程序在 Java 客户端中使用此密码，仅显示这一次；使用其他密码的程序将被拒绝。",
+  "apps.client.password": "密码",
+  "apps.client.text": "使用 PowerJob Java 客户端的程序用此密码证明“{app}”。设置后，使用其他密码的程序将被拒绝。",
   "apps.create": "新建应用",
   "apps.create.action": "创建",
   "apps.delete": "删除应用",

@@ -19,6 +19,7 @@ import { useSay } from "../../ui/Toasts";
 import { Empty, Spinner } from "../../ui/bits";
 import { SearchInput } from "../../ui/inputs";
 import { AppForm } from "./AppForm";
+import { ClientPasswordDialog } from "./ClientPasswordDialog";
 import { SecretDialog } from "./SecretDialog";
 
 const POLL_MS = 5000;
@@ -26,6 +27,7 @@ const POLL_MS = 5000;
 type Open =
   | { kind: "create" }
   | { kind: "edit"; app: App }
+  | { kind: "password"; app: App }
   | { kind: "secret"; made: AppWithSecret; isNew: boolean };
 
 export default function AppsPage(): ReactNode {
@@ -84,6 +86,7 @@ export default function AppsPage(): ReactNode {
             app={app}
             onEdit={() => setOpen({ kind: "edit", app })}
             onSecret={(made) => setOpen({ kind: "secret", made, isNew: false })}
+            onPassword={() => setOpen({ kind: "password", app })}
             onGone={apps.reload}
             onTag={(tag) => setFilters({ tag })}
           />
@@ -103,6 +106,9 @@ export default function AppsPage(): ReactNode {
           }}
         />
       )}
+      {open?.kind === "password" && (
+        <ClientPasswordDialog app={open.app} onClose={() => setOpen(undefined)} />
+      )}
       {open?.kind === "secret" && (
         <SecretDialog made={open.made} isNew={open.isNew} onClose={() => setOpen(undefined)} />
       )}
@@ -114,11 +120,12 @@ interface CardProps {
   app: App;
   onEdit: () => void;
   onSecret: (made: AppWithSecret) => void;
+  onPassword: () => void;
   onGone: () => void;
   onTag: (tag: string) => void;
 }
 
-function AppCard({ app, onEdit, onSecret, onGone, onTag }: CardProps): ReactNode {
+function AppCard({ app, onEdit, onSecret, onPassword, onGone, onTag }: CardProps): ReactNode {
   const t = useT();
   const now = useNow(10_000);
   const relative = useRelative();
@@ -143,7 +150,7 @@ function AppCard({ app, onEdit, onSecret, onGone, onTag }: CardProps): ReactNode
           {app.title}
         </span>
         <span className="grow" />
-        <AppMenu app={app} onEdit={onEdit} onSecret={onSecret} onGone={onGone} />
+        <AppMenu app={app} onEdit={onEdit} onSecret={onSecret} onPassword={onPassword} onGone={onGone} />
       </header>
       <div className="numbers">
         {numbers.map(({ text, value, href, tone }) => (
@@ -181,7 +188,7 @@ function HealthMark({ app }: { app: App }): ReactNode {
   );
 }
 
-function AppMenu({ app, onEdit, onSecret, onGone }: Omit<CardProps, "onTag">): ReactNode {
+function AppMenu({ app, onEdit, onSecret, onPassword, onGone }: Omit<CardProps, "onTag">): ReactNode {
   const t = useT();
   const confirm = useConfirm();
   const say = useSay();
@@ -222,6 +229,7 @@ function AppMenu({ app, onEdit, onSecret, onGone }: Omit<CardProps, "onTag">): R
       items={[
         { text: t("action.edit"), icon: "edit", onSelect: onEdit, testId: "app-edit" },
         { text: t("apps.rotate"), icon: "key", onSelect: rotate, testId: "app-rotate" },
+        { text: t("apps.client"), icon: "key", onSelect: onPassword, testId: "app-client-password" },
         { text: t("action.delete"), icon: "trash", danger: true, onSelect: remove, testId: "app-delete" },
       ]}
     />
