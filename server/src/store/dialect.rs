@@ -121,7 +121,8 @@ impl Dialect {
         let mut text = String::with_capacity(template.len() + 64);
         for (number, part) in template.split("{ids}").enumerate() {
             if number > 0 {
-                text.push_str(&literal_ids(values.next()));
+                let ids = literal_ids(values.next(), text.ends_with("not in "));
+                text.push_str(&ids);
             }
             let part = self.text(part);
             kept.extend(values.by_ref().take(part.matches('?').count()));
@@ -131,13 +132,16 @@ impl Dialect {
     }
 }
 
-/// `[1,2]` as `(1,2)`; an empty list matches nothing.
-fn literal_ids(list: Option<Value>) -> String {
+/// `[1,2]` as `(1,2)`; nothing is in an empty list, and everything is not in it.
+fn literal_ids(list: Option<Value>, is_negated: bool) -> String {
     let Some(Value::String(Some(list))) = list else {
         return "(null)".to_owned();
     };
     let inner = list.trim_start_matches('[').trim_end_matches(']');
     let is_plain = |c: char| c.is_ascii_digit() || matches!(c, ',' | '-');
+    if inner.is_empty() && is_negated {
+        return "(select 1 from dual where false)".to_owned();
+    }
     if inner.is_empty() || !inner.chars().all(is_plain) {
         return "(null)".to_owned();
     }
@@ -203,6 +207,12 @@ mod tests {
         assert_eq!(
             statement.values.map(|values| values.0),
             Some(vec![1.into(), 4.into()])
+        );
+        let statement =
+            dialect.statement("delete from {t} where a not in {ids}", vec![id_list([])]);
+        assert_eq!(
+            statement.sql,
+            "delete from t where a not in (select 1 from dual where false)"
         );
     }
 

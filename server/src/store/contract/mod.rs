@@ -17,6 +17,7 @@ mod lease;
 mod open;
 mod packet;
 mod race;
+mod reference;
 mod restart;
 mod retention;
 mod survey;
@@ -177,6 +178,14 @@ macro_rules! suite {
 /// What holds for every database.
 macro_rules! contract {
     ($($backend:ident)*) => { $(suite! { $backend $backend:
+    reference {
+        applications_keep_what_only_the_reference_knows
+        jobs_are_found_by_each_of_their_columns
+        instances_come_in_each_order
+        namespaces_have_a_code_of_their_own
+        people_change_and_have_roles
+        a_workflow_owns_its_nodes
+    }
     writer {
         an_instance_comes_back_as_it_was_written
         an_instance_may_be_born_ended
