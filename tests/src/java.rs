@@ -60,20 +60,39 @@ impl Artefacts {
     /// # Errors
     /// When Maven or the compiler fails; the text has their output.
     pub fn of(version: &str) -> io::Result<Self> {
+        let properties = [
+            format!("-Dpowerjob.version={version}"),
+            format!("-Dclient.version={}", client_of(version)),
+        ];
+        Self::prepare(version, &sources(), &properties)
+    }
+
+    /// The official Spring Boot starter and processors of the latest version in a Spring Boot, with
+    /// our classes for them.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn spring() -> io::Result<Self> {
+        let properties = [format!("-Dpowerjob.version={LATEST}")];
+        Self::prepare("spring", &sources().join("spring"), &properties)
+    }
+
+    /// `from` has a `pom.xml`, and classes in `src`.
+    fn prepare(name: &str, from: &Path, properties: &[String]) -> io::Result<Self> {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = build_folder()?.join("java").join(version);
+        let folder = build_folder()?.join("java").join(name);
         let (library, classes) = (folder.join("lib"), folder.join("classes"));
         std::fs::create_dir_all(&classes)?;
         let lock = std::fs::File::create(folder.join("lock"))?;
         lock.lock()?; // another test program may do the same
         let is_fetched = folder.join("fetched");
         if !is_fetched.exists() {
-            fetch(version, &library)?;
-            std::fs::write(&is_fetched, version)?;
+            fetch(from, properties, &library)?;
+            std::fs::write(&is_fetched, name)?;
         }
         let class_path = format!("{}/*:{}", library.display(), classes.display());
-        compile(&class_path, &classes)?;
+        compile(from, &class_path, &classes)?;
         Ok(Self { class_path })
     }
 
@@ -127,10 +146,24 @@ impl JavaWorker {
         name: &str,
         plan: &WorkerPlan<'_>,
     ) -> io::Result<Self> {
+        Self::spawn_main(artefacts, folder, name, "WorkerMain", plan)
+    }
+
+    /// As [`Self::spawn`], with another class that takes the same arguments.
+    ///
+    /// # Errors
+    /// When the JVM cannot be started.
+    pub fn spawn_main(
+        artefacts: &Artefacts,
+        folder: &Path,
+        name: &str,
+        main: &str,
+        plan: &WorkerPlan<'_>,
+    ) -> io::Result<Self> {
         let home = folder.join(name);
         std::fs::create_dir_all(&home)?;
         let port = free_port()?.to_string();
-        let mut command = artefacts.java("WorkerMain", &home);
+        let mut command = artefacts.java(main, &home);
         command.args([plan.servers, plan.app, &port, plan.protocol, plan.tag]);
         let process = Process::start(&mut command, &home.join("worker.log"))?;
         let address = format!("127.0.0.1:{port}");
@@ -172,12 +205,11 @@ fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("java")
 }
 
-fn fetch(version: &str, library: &Path) -> io::Result<()> {
+fn fetch(from: &Path, properties: &[String], library: &Path) -> io::Result<()> {
     run(Command::new("mvn")
         .args(["-B", "-q", "-f"])
-        .arg(sources().join("pom.xml"))
-        .arg(format!("-Dpowerjob.version={version}"))
-        .arg(format!("-Dclient.version={}", client_of(version)))
+        .arg(from.join("pom.xml"))
+        .args(properties)
         .arg("org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies")
         .arg("-DincludeScope=runtime")
         .arg(format!("-DoutputDirectory={}", library.display())))
@@ -191,8 +223,8 @@ fn client_of(version: &str) -> &str {
     }
 }
 
-fn compile(class_path: &str, classes: &Path) -> io::Result<()> {
-    let mut sources: Vec<_> = std::fs::read_dir(sources().join("src/powerjob/tests"))?
+fn compile(from: &Path, class_path: &str, classes: &Path) -> io::Result<()> {
+    let mut sources: Vec<_> = std::fs::read_dir(from.join("src/powerjob/tests"))?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<io::Result<_>>()?;
     sources.sort();

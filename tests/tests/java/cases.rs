@@ -29,7 +29,8 @@ const BASIC: &str = "powerjob.tests.Basic";
 const BROADCAST: &str = "powerjob.tests.Broadcast";
 const SPREAD: &str = "powerjob.tests.Spread";
 
-fn case(
+/// A run of [`BASIC`], unless the fields name another processor.
+pub(crate) fn case(
     name: &'static str,
     job: Value,
     params: &'static str,

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use powerjob_databases::{DATABASE, DatabaseServer, Durability, Kind};
+use powerjob_databases::{DatabaseServer, Durability, Kind};
 use powerjob_tests::eventually::eventually;
 use powerjob_tests::java::{self, Artefacts, JavaWorker, LATEST, WorkerPlan};
 use powerjob_tests::process::{Api, Cluster};
-use powerjob_tests::programs::powerjob;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::scene::{APP, LIMIT, Scene};
+use crate::scene::{APP, LIMIT, Scene, two_servers};
 
 /// A dead worker is noticed after 60 s; then its runs go elsewhere.
 const LOSS_LIMIT: Duration = Duration::from_secs(180);
@@ -95,13 +94,7 @@ async fn a_worker_finds_the_server_that_is_left() {
     };
     let artefacts = Artefacts::of(LATEST).expect("the artefacts");
     let folder = TempDir::new().expect("a folder");
-    let mut servers = Vec::new();
-    for node in ["s1", "s2"] {
-        let url = database.url(DATABASE);
-        let mut server = Cluster::member(folder.path(), &powerjob(), node, &url).expect("a server");
-        server.start_server().await.expect("it starts");
-        servers.push(server);
-    }
+    let mut servers = two_servers(folder.path(), &database).await;
     let api = servers[0].sign_in().await.expect("signed in");
     let (app, _) = api.create_app(APP).await.expect("an application");
     let both = format!("{},{}", servers[0].http, servers[1].http);
@@ -147,7 +140,7 @@ async fn until_running(api: &Api, id: &str) {
 }
 
 /// The place of the server that has the application.
-async fn owner_of(servers: &[Cluster], app: &str) -> usize {
+pub(crate) async fn owner_of(servers: &[Cluster], app: &str) -> usize {
     eventually("somebody owns it", LIMIT, || async {
         for (place, server) in servers.iter().enumerate() {
             let api = server.sign_in().await.ok()?;

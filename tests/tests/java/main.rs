@@ -3,6 +3,8 @@
 
 mod cases;
 mod client;
+mod client_failover;
 mod faults;
 mod scene;
+mod spring;
 mod worker;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use powerjob_databases::{DATABASE, DatabaseServer};
 use powerjob_tests::eventually::eventually;
 use powerjob_tests::java::{self, Artefacts, JavaWorker, WorkerPlan};
 use powerjob_tests::process::{Api, Cluster};
@@ -120,4 +121,16 @@ impl Scene {
             .expect("the workers");
         workers.as_array().expect("a list").clone()
     }
+}
+
+/// Two servers over one database, both running.
+pub(crate) async fn two_servers(folder: &Path, database: &DatabaseServer) -> Vec<Cluster> {
+    let mut servers = Vec::new();
+    for node in ["s1", "s2"] {
+        let url = database.url(DATABASE);
+        let mut server = Cluster::member(folder, &powerjob(), node, &url).expect("a server");
+        server.start_server().await.expect("it starts");
+        servers.push(server);
+    }
+    servers
 }

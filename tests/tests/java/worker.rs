@@ -79,7 +79,7 @@ async fn a_worker_that_cannot_work_here_is_told_why() {
 }
 
 /// Runs all cases at once; tells all that failed.
-async fn pass(scene: &Scene, cases: &[Case]) {
+pub(crate) async fn pass(scene: &Scene, cases: &[Case]) {
     let names: Vec<&str> = scene
         .workers
         .iter()

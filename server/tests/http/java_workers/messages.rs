@@ -239,6 +239,43 @@ async fn an_end_that_is_reported_twice_counts_once() {
     stub.stop().await;
 }
 
+/// Cases B10 and B11, and B07 as far as no answer ends the connection.
+#[actix_web::test]
+async fn every_message_is_answered_plainly() {
+    let scene = Scene::start().await;
+    let mut stub = Stub::start();
+    stub.enter(&scene).await;
+    let job = scene.job(&json!({})).await;
+    let id = scene.run(job, None).await;
+    stub.next().await;
+    let messages = [
+        (HEARTBEAT, scene.heartbeat(&stub.address)),
+        (REPORT, scene.report((job, id), &stub.address, 5, 8_000)),
+        (LOG, json!({ "workerAddress": stub.address })),
+        (CLUSTER, json!({ "appId": scene.app, "jobId": job })),
+        ("/server/queryContainer", json!({ "containerId": 42 })),
+        ("/friend/ping", json!({ "currentTime": 1 })),
+    ];
+    for (route, message) in messages {
+        for accepts in [None, Some("deflate, gzip")] {
+            let mut call = scene.client.post(format!("{}{route}", scene.transport));
+            if let Some(accepts) = accepts {
+                call = call.header("accept-encoding", accepts);
+            }
+            let answer = call.json(&message).send().await.expect("an answer");
+            assert_eq!(answer.status(), 200, "{route}");
+            let encoding = answer.headers().get("content-encoding");
+            let is_plain = encoding.is_none_or(|it| it == "identity");
+            let may_be_packed = accepts.is_some() && encoding.is_some_and(|it| it == "gzip");
+            assert!(is_plain || may_be_packed, "{route}: {encoding:?}");
+            let closes = answer.headers().get("connection");
+            assert!(closes.is_none_or(|it| it != "close"), "{route}");
+            answer.bytes().await.expect("a body");
+        }
+    }
+    stub.stop().await;
+}
+
 /// A run that was stopped while its worker could not be told is stopped when the worker reports it.
 #[actix_web::test]
 async fn a_run_that_should_not_be_there_is_stopped_at_its_report() {
