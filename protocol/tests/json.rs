@@ -16,8 +16,9 @@ fn text<M: Serialize>(message: &M) -> String {
     String::from_utf8(encode(message)).unwrap()
 }
 
+/// Spec 05 cases A01, A09, A10 and A14.
 #[test]
-fn a01_a09_a10_a14_what_is_not_set_is_left_out() {
+fn what_is_not_set_is_left_out() {
     let heartbeat = json!({
         "heartbeatTime": 0, "lightTaskTrackerNum": 0, "heavyTaskTrackerNum": 0, "overload": false,
     });
@@ -38,16 +39,18 @@ fn a01_a09_a10_a14_what_is_not_set_is_left_out() {
     assert_eq!(written(&detail), json!({ "taskDetail": counts }));
 }
 
+/// Spec 05 case A02.
 #[test]
-fn a02_the_flag_of_a_full_worker_has_the_key_that_java_writes() {
+fn the_flag_of_a_full_worker_has_the_key_that_java_writes() {
     let read = |body: &str| decode::<WorkerHeartbeat>(body.as_bytes()).unwrap().overload;
     assert!(read(r#"{"overload":true}"#));
     assert!(read(r#"{"overload":"TRUE"}"#) && read(r#"{"overload":1}"#));
     assert!(!read(r#"{"isOverload":true}"#));
 }
 
+/// Spec 05 cases A03 and A04.
 #[test]
-fn a03_a04_answers() {
+fn answers() {
     assert_eq!(text(&AskResponse::done()), r#"{"success":true}"#);
     let refused = AskResponse::refused("x");
     assert_eq!(text(&refused), r#"{"success":false,"message":"x"}"#);
@@ -63,8 +66,9 @@ fn a03_a04_answers() {
     assert_eq!(written(&hello)["data"], "aGVsbG8");
 }
 
+/// Spec 05 cases A05 and A06.
 #[test]
-fn a05_a06_bytes_are_written_in_one_alphabet_and_read_in_both() {
+fn bytes_are_written_in_one_alphabet_and_read_in_both() {
     let bytes = vec![0xfb, 0xff, 0xfe, 0x01];
     assert_eq!(written(&Bytes(bytes.clone())), "-__-AQ");
     for data in ["-__-AQ", "-__-AQ==", "+//+AQ==", "+//+AQ"] {
@@ -75,8 +79,9 @@ fn a05_a06_bytes_are_written_in_one_alphabet_and_read_in_both() {
     assert!(decode::<AskResponse>(br#"{"data":[1,2]}"#).is_err());
 }
 
+/// Spec 05 cases A07 and A08.
 #[test]
-fn a07_a08_numbers_and_texts_are_read_leniently() {
+fn numbers_and_texts_are_read_leniently() {
     let body = json!({ "instanceId": 241_521_139_652_755_520_i64 }).to_string();
     let run: RunJob = decode(body.as_bytes()).unwrap();
     assert_eq!(written(&run)["instanceId"], 241_521_139_652_755_520_i64);
@@ -119,8 +124,9 @@ fn a07_a08_numbers_and_texts_are_read_leniently() {
     }
 }
 
+/// Spec 05 case A12.
 #[test]
-fn a12_metrics_may_be_no_numbers() {
+fn metrics_may_be_no_numbers() {
     let body = br#"{"systemMetrics":{"cpuLoad":"NaN","diskUsage":"Infinity","score":null}}"#;
     let heartbeat: WorkerHeartbeat = decode(body).unwrap();
     let metrics = heartbeat.system_metrics.unwrap();
@@ -128,8 +134,9 @@ fn a12_metrics_may_be_no_numbers() {
     assert_eq!(metrics.score, 0);
 }
 
+/// Spec 05 case A15.
 #[test]
-fn a15_web_answers_write_their_nulls() {
+fn web_answers_write_their_nulls() {
     let done = text(&ResultDto::done(1));
     assert_eq!(done, r#"{"success":true,"data":1,"message":null}"#);
     let refused = text(&ResultDto::<i64>::refused("no"));

@@ -2,6 +2,8 @@
 
 pub mod bench;
 pub mod checker;
+#[cfg(test)]
+mod conformance;
 pub mod eventually;
 pub mod http;
 pub mod java;

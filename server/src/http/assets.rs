@@ -5,6 +5,8 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use powerjob_console::{Asset, MISSING_HINT, asset, index};
 
+use super::State;
+use super::compatible::not_found;
 use super::error::{ApiError, Code, unknown_method};
 
 /// Nothing from elsewhere, and nothing of ours inside other pages.
@@ -18,16 +20,22 @@ const SECURITY_HEADERS: [(HeaderName, &str); 4] = [
     (header::REFERRER_POLICY, "same-origin"),
 ];
 
+/// Where the files of our console are, and those of the reference's, which a browser may still ask for.
+const FILES: [&str; 5] = ["/assets/", "/js/", "/css/", "/img/", "/fonts/"];
+
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const ASK_FIRST: &str = "no-cache";
 
 /// Answers with a file of the console, or with its page.
-pub(super) async fn serve(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(super) async fn serve(state: State, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return unknown_method(request).await;
     }
     match find(request.path()) {
-        Found::Asset(asset) => Ok(answer(&request, asset)),
+        Found::Page(_) | Found::NotBuilt if asks_for_json(&request) => {
+            Ok(not_found(&state, request.path()))
+        }
+        Found::Asset(asset) | Found::Page(asset) => Ok(answer(&request, asset)),
         Found::NotBuilt => Ok(secured(HttpResponse::NotFound())
             .content_type("text/plain; charset=utf-8")
             .body(format!("{MISSING_HINT}\n"))),
@@ -39,19 +47,27 @@ pub(super) async fn serve(request: HttpRequest) -> Result<HttpResponse, ApiError
 
 enum Found {
     Asset(&'static Asset),
+    /// The page stands for a path without a file.
+    Page(&'static Asset),
     NotBuilt,
     Nothing,
 }
 
-/// A page of the console is any path without a file of its own; a missing file below `assets/` is
-/// missing, so that a browser with an old page does not take the page for a script.
+/// A page of the console is any path without a file of its own; a missing file where files are kept
+/// is missing, so that a browser with an old page does not take the page for a script.
 fn find(path: &str) -> Found {
     match (asset(path), index()) {
         (Some(asset), _) => Found::Asset(asset),
-        (None, _) if path.starts_with("/assets/") => Found::Nothing,
-        (None, Some(page)) => Found::Asset(page),
+        (None, _) if FILES.iter().any(|folder| path.starts_with(folder)) => Found::Nothing,
+        (None, Some(page)) => Found::Page(page),
         (None, None) => Found::NotBuilt,
     }
+}
+
+/// A program of the reference that asks for what is not here has no use for a page.
+fn asks_for_json(request: &HttpRequest) -> bool {
+    let accepted = header_text(request, header::ACCEPT).unwrap_or_default();
+    accepted.contains("application/json") && !accepted.contains("text/html")
 }
 
 fn answer(request: &HttpRequest, asset: &'static Asset) -> HttpResponse {
@@ -124,5 +140,6 @@ mod tests {
     #[test]
     fn a_missing_script_is_not_the_page() {
         assert!(matches!(find("/assets/gone-1234.js"), Found::Nothing));
+        assert!(matches!(find("/js/0.js"), Found::Nothing));
     }
 }

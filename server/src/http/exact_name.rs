@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// Spec 06 section 1.1 and case 81.
+    /// Spec 06 case 81, section 1.1.
     #[tokio::test]
     async fn the_name_is_written_letter_by_letter_however_little_goes_out_at_once() {
         let reply = |name: &str| format!("HTTP/1.1 200 OK\r\n{name}: true\r\n\r\n{{}}");

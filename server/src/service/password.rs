@@ -195,6 +195,7 @@ mod tests {
         }
     }
 
+    /// Spec 06 case 26.
     #[test]
     fn old_hashes_are_those_of_the_reference() {
         for (name, password, hash) in [

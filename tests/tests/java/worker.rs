@@ -51,7 +51,7 @@ async fn version_passes(version: &str) {
     lines_arrive_in_order(&scene).await;
 }
 
-/// Cases C02 and C07 of spec 05 section 14.3: what stops a start is said in words.
+/// Spec 05 cases C02 and C07: what stops a start is said in words.
 #[tokio::test]
 async fn a_worker_that_cannot_work_here_is_told_why() {
     let Some(scene) = Scene::without_workers(LATEST).await else {
@@ -226,7 +226,7 @@ async fn levels_are_kept(scene: &Scene) {
     );
 }
 
-/// Case E04 of spec 05 section 14.5.
+/// Spec 05 case E04.
 async fn a_running_run_is_stopped(scene: &Scene) {
     let fields = json!({ "processor": "powerjob.tests.Basic" });
     let job = scene.job("05-4.2 stop", &fields).await;

@@ -317,7 +317,7 @@ mod tests {
 
     use super::*;
 
-    /// Spec 06 section 2.2, case 13.
+    /// Spec 06 case 13, section 2.2.
     #[test]
     fn fields_are_read_as_the_reference_reads_them() {
         let body = json!({

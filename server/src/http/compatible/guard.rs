@@ -271,7 +271,7 @@ pub(super) async fn unknown_path(state: State, request: HttpRequest) -> HttpResp
         Ok(())
     };
     let (passed, mut response) = match checked {
-        Ok(()) => ("true", not_found(&state, &request)),
+        Ok(()) => ("true", not_found(&state, request.path())),
         Err(failure) => ("false", failure.response()),
     };
     let value = HeaderValue::from_static(passed);
@@ -279,11 +279,12 @@ pub(super) async fn unknown_path(state: State, request: HttpRequest) -> HttpResp
     response
 }
 
-fn not_found(state: &State, request: &HttpRequest) -> HttpResponse {
+/// What the reference says of a path that it does not have.
+pub(in crate::http) fn not_found(state: &State, path: &str) -> HttpResponse {
     HttpResponse::NotFound().json(serde_json::json!({
         "timestamp": super::render::date(state.services.now()),
         "status": 404,
         "error": "Not Found",
-        "path": request.path(),
+        "path": path,
     }))
 }

@@ -32,6 +32,7 @@ mod workflow_request;
 
 use actix_web::web;
 
+pub(super) use self::guard::not_found;
 pub use self::route::{About, Needs, Routes, Rule};
 use super::exact_name::AUTH_PASSED;
 

@@ -44,6 +44,14 @@ fn configure_containers(routes: &mut Routes) {
     routes.post("/container/save", ops, no_containers);
     let path = "/container/downloadContainerTemplate";
     routes.add(Method::POST, path, read, no_containers);
+    let open = Entry::params(Needs::Nothing);
+    routes.get("/container/downloadJar", open, no_jar);
+}
+
+/// A worker takes whatever comes with a 200 for the container.
+async fn no_jar(context: Context) -> Result<HttpResponse, Failure> {
+    let path = "/container/downloadJar";
+    Ok(super::guard::not_found(&context.state, path))
 }
 
 async fn no_containers(_: Context) -> Answer {

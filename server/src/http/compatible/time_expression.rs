@@ -172,7 +172,7 @@ mod tests {
         }
     }
 
-    /// Spec 06 section 6.2, case 60.
+    /// Spec 06 case 60, section 6.2.
     #[test]
     fn mistakes_are_worded_as_in_the_reference() {
         use TimeExpressionType::*;

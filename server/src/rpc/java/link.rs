@@ -299,7 +299,7 @@ mod tests {
         }
     }
 
-    /// Cases E01 and E03 of spec 05 section 14.5.
+    /// Spec 05 cases E01 and E03.
     #[test]
     fn a_run_goes_out_as_the_reference_has_it() {
         let request = run_job((&item(), None), Some(&job()), || {
@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(request.time_expression, None);
     }
 
-    /// Case E02 of spec 05 section 14.5.
+    /// Spec 05 case E02.
     #[test]
     fn workers_of_the_reference_make_beats_of_their_own() {
         let mut job = job();

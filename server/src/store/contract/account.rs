@@ -17,6 +17,7 @@ fn hash(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
 }
 
+/// Spec 06 case 58.
 pub(super) async fn the_first_start_is_done_once(fixture: Fixture) {
     let store = &fixture.store;
     assert!(!store.is_initialized().await.unwrap());

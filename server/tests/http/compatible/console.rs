@@ -6,88 +6,8 @@ use powerjob_common::status::{InstanceStatus, Role, RoleScope};
 use powerjob_server::store::account::GLOBAL_TARGET;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, TestServer};
-
-/// Two applications and people with one role on the first.
-struct Stage {
-    server: TestServer,
-    own: String,
-    other: String,
-    own_job: String,
-    other_job: String,
-}
-
-impl Stage {
-    async fn start() -> Self {
-        let server = TestServer::start().await;
-        let (own, other) = (server.app("a1").await, server.app("a2").await);
-        let own_job = server.job(&own, "own").await;
-        let other_job = server.job(&other, "foreign").await;
-        Self {
-            server,
-            own,
-            other,
-            own_job,
-            other_job,
-        }
-    }
-
-    async fn person(&self, name: &str, role: Role) -> String {
-        let app = self.own.parse().expect("an id");
-        self.server
-            .person(name, Some((RoleScope::App, app, role)))
-            .await
-    }
-
-    async fn get(&self, token: &str, header: &str, path: &str) -> Value {
-        self.call(token, header, Method::GET, path, Value::Null)
-            .await
-    }
-
-    async fn post(&self, token: &str, header: &str, path: &str, body: Value) -> Value {
-        self.call(token, header, Method::POST, path, body).await
-    }
-
-    async fn call(
-        &self,
-        token: &str,
-        header: &str,
-        method: Method,
-        path: &str,
-        body: Value,
-    ) -> Value {
-        call(&self.server, token, header, method, path, body)
-            .await
-            .expect(200)
-    }
-
-    fn job_body(&self, app: &str, id: Option<&str>) -> Value {
-        json!({
-            "id": id, "jobName": "saved", "appId": app, "timeExpressionType": "API",
-            "executeType": "STANDALONE", "processorType": "BUILT_IN", "processorInfo": "p",
-        })
-    }
-}
-
-async fn call(
-    server: &TestServer,
-    token: &str,
-    header: &str,
-    method: Method,
-    path: &str,
-    body: Value,
-) -> Answer {
-    let mut request = TestRequest::with_uri(path)
-        .method(method)
-        .insert_header(("PowerJwt", token))
-        .insert_header(("AppId", header));
-    if !body.is_null() {
-        request = request.set_json(body);
-    }
-    server.call(request).await
-}
-
-const DENIED: &str = "PowerJobException: Permission denied!";
+use super::stage::{DENIED, Stage};
+use crate::support::PASSWORD;
 
 /// Spec 06 cases 36 and 37.
 #[actix_web::test]
@@ -586,7 +506,7 @@ async fn tokens_of_people_end() {
     );
 }
 
-/// Containers and runs of workflows are refused with the reason.
+/// Containers and runs of workflows are refused with the reason; spec 06 case 101.
 #[actix_web::test]
 async fn what_is_not_here_yet_says_so() {
     let stage = Stage::start().await;

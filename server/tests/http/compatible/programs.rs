@@ -15,6 +15,7 @@ use powerjob_server::service::app_password;
 use powerjob_server::store::reference::app::AppFacts;
 use serde_json::{Value, json};
 
+use crate::real::Server;
 use crate::support::{Answer, TestServer};
 
 pub(crate) const PASSWORD: &str = "secret of the app";
@@ -256,7 +257,7 @@ async fn the_header_of_the_java_client_has_its_exact_letters() {
     );
 }
 
-/// Spec 06 case 4 below `/openApi`, and case 1.
+/// Spec 06 cases 1 and 4, the latter below `/openApi`.
 #[actix_web::test]
 async fn unknown_paths_and_methods_are_told() {
     let config = HttpConfig {
@@ -270,5 +271,145 @@ async fn unknown_paths_and_methods_are_told() {
     assert_eq!(
         answer.expect(200)["message"],
         "HttpRequestMethodNotSupportedException: Request method 'GET' not supported"
+    );
+}
+
+/// Spec 06 case 84: a mistake is no missing proof.
+#[actix_web::test]
+async fn a_refusal_of_a_call_is_no_refusal_of_the_program() {
+    let server = TestServer::start().await;
+    let (own, token) = app(&server, "own").await;
+    let program = Some((own.as_str(), token.as_str()));
+    let form = format!("jobId=99999&appId={own}").into();
+    let answer = send(&server, program, "/openApi/fetchJob", &form).await;
+    assert_eq!(answer.header(AUTH_PASSED.as_str()), "true");
+    assert_eq!(
+        answer.expect(200),
+        json!({
+            "success": false, "data": null, "code": null,
+            "message": "IllegalArgumentException: can't find job by jobId: 99999",
+        })
+    );
+}
+
+/// Spec 06 case 85.
+#[actix_web::test]
+async fn a_program_gets_its_token_for_the_right_password() {
+    let server = TestServer::start().await;
+    app(&server, "own").await;
+    let ask = async |body: Value| {
+        send(&server, None, "/openApi/authApp", &body)
+            .await
+            .expect(200)
+    };
+    let refused = |message: &str, code: &str| {
+        json!({
+            "success": false, "data": null, "message": message, "code": code,
+        })
+    };
+    let of = |name: &str, password: &str, kind: &str| {
+        json!({
+            "appName": name, "encryptedPassword": password, "encryptType": kind,
+        })
+    };
+    for (body, message, code) in [
+        (of("x", PASSWORD, "none"), "INVALID_APP:x", "-402"),
+        (of("own", "wrong", "none"), "INCORRECT_PASSWORD", "-400"),
+        (of("own", "wrong", "md5"), "INCORRECT_PASSWORD", "-400"),
+        (
+            of("own", PASSWORD, "sha1"),
+            "INVALID_REQUEST:unknown_encryptType:sha1",
+            "-300",
+        ),
+    ] {
+        assert_eq!(ask(body).await, refused(message, code));
+    }
+    let md5 = "8692a1e8c54caee6b600409e6cbd0c35";
+    let upper = md5.to_uppercase();
+    for (password, kind) in [
+        (PASSWORD, "none"),
+        (PASSWORD, ""),
+        (md5, "md5"),
+        (&upper, "md5"),
+    ] {
+        let answer = ask(of("own", password, kind)).await;
+        assert_eq!(answer["success"], true, "{kind}: {answer}");
+        assert!(answer["data"]["appId"].is_i64(), "{answer}");
+    }
+}
+
+/// Spec 06 case 91, as it is without tokens.
+#[actix_web::test]
+async fn a_job_of_another_application_is_not_deleted() {
+    let config = HttpConfig {
+        openapi_auth: false,
+        ..HttpConfig::default()
+    };
+    let server = TestServer::start_with(config).await;
+    let (own, other) = (server.app("own").await, server.app("other").await);
+    let foreign = server.job(&other, "foreign").await;
+    let delete = async |job: &str| {
+        let form = format!("jobId={job}&appId={own}").into();
+        let answer = send(&server, None, "/openApi/deleteJob", &form).await;
+        answer.expect(200)["message"].clone()
+    };
+    let text = format!("this job is not belong to the app whose appId is {own}");
+    assert_eq!(
+        delete(&foreign).await,
+        format!("IllegalArgumentException: {text}")
+    );
+    assert_eq!(
+        delete("99").await,
+        "IllegalArgumentException: can't find job by jobId: 99"
+    );
+}
+
+/// Spec 06 cases 92 and 94, on real actors: ten calls are ten runs, and a run that waits is called off.
+#[actix_web::test]
+async fn each_call_is_a_run_and_one_that_waits_is_called_off() {
+    let config = HttpConfig {
+        openapi_auth: false,
+        ..HttpConfig::default()
+    };
+    let server = Server::start_with(config).await;
+    let token = server.sign_in().await;
+    let made = server.post(&token, "/v1/apps", json!({"name": "a"})).await;
+    let app = made["app"]["id"].as_str().expect("an id").to_owned();
+    let job = json!({"name": "j", "processor": "p", "schedule": {"type": "API"}});
+    let job = server
+        .post(&token, &format!("/v1/apps/{app}/jobs"), job)
+        .await;
+    let job = job["id"].as_str().expect("an id").to_owned();
+    let call = async |path: &str, form: String| {
+        let request = TestRequest::post()
+            .uri(&format!("/openApi/{path}"))
+            .insert_header(("content-type", "application/x-www-form-urlencoded"))
+            .set_payload(form);
+        server.answer(request).await.expect(200)
+    };
+    let mut runs = Vec::new();
+    for _ in 0..10 {
+        let run = call("runJob", format!("jobId={job}&appId={app}&delay=0")).await;
+        runs.push(run["data"].as_i64().expect("an id"));
+    }
+    runs.sort_unstable();
+    runs.dedup();
+    assert_eq!(runs.len(), 10);
+
+    let later = call("runJob", format!("jobId={job}&appId={app}&delay=60000")).await;
+    let instance = format!("instanceId={}&appId={app}", later["data"]);
+    assert_eq!(
+        call("cancelInstance", instance.clone()).await["success"],
+        true
+    );
+    let info = call("fetchInstanceInfo", instance.clone()).await["data"].clone();
+    assert_eq!(
+        (&info["status"], &info["result"]),
+        (&json!(9), &json!("canceled by user"))
+    );
+    let again = call("cancelInstance", instance).await;
+    assert_eq!(
+        again["message"],
+        "PowerJobException: instance already up and running"
     );
 }

@@ -12,6 +12,7 @@ GET /auth/supportLoginTypes: nothing
 GET /auth/thirdPartyLoginCallback: nothing
 GET /auth/thirdPartyLoginUrl: nothing
 GET /container/delete: OPS on Header
+GET /container/downloadJar: nothing
 GET /container/list: READ on Header
 GET /container/listDeployedWorker: READ on Header
 GET /instance/detail: READ on Instance

@@ -5,6 +5,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::scene::Scene;
 
+/// Spec 05 cases C01 to C08 and C11, spec 06 cases 78 and 79.
 #[actix_web::test]
 async fn web_endpoints_answer_as_the_reference() {
     let scene = Scene::start().await;
@@ -71,7 +72,7 @@ async fn web_endpoints_answer_as_the_reference() {
     );
 }
 
-/// Cases C09 and C10, and that nobody has the server call other machines.
+/// Spec 05 cases C09 and C10, spec 06 case 80: nobody has the server call other machines.
 #[actix_web::test]
 async fn connectivity_is_checked_at_the_caller_only() {
     let scene = Scene::start().await;

@@ -16,7 +16,7 @@ fn data(answer: &Value) -> Value {
     serde_json::from_slice(&bytes.expect("base64")).expect("JSON")
 }
 
-/// Cases B01, B02, B06, B09, B12, D12.
+/// Spec 05 cases B01, B02, B06, B09, B12 and D12.
 #[actix_web::test]
 async fn heartbeats_are_taken_in_all_their_forms() {
     let scene = Scene::start().await;
@@ -87,7 +87,8 @@ async fn heartbeats_are_taken_in_all_their_forms() {
     assert!(answers.iter().all(|answer| answer.status() == 200));
 }
 
-/// Cases B03, B04, B05, B08, D13, and the words for a worker that is not trusted to be where it says.
+/// Spec 05 cases B03, B04, B05, B08, D13 and E09, and the words for a worker that is not trusted to be
+/// where it says.
 #[actix_web::test]
 async fn what_is_no_message_changes_nothing() {
     let scene = Scene::start().await;
@@ -152,7 +153,7 @@ async fn what_is_no_message_changes_nothing() {
     assert_eq!(scene.post(LOG, lines(65).to_string()).await.status(), 413);
 }
 
-/// Cases D01 to D06, and BETTER of spec 05 section 3.2.
+/// Spec 05 cases D01 to D06, and BETTER of its section 3.2.
 #[actix_web::test]
 async fn reports_change_the_run_of_their_worker_only() {
     let scene = Scene::start().await;
@@ -239,7 +240,7 @@ async fn an_end_that_is_reported_twice_counts_once() {
     stub.stop().await;
 }
 
-/// Cases B10 and B11, and B07 as far as no answer ends the connection.
+/// Spec 05 cases B10, B11 and B07: no answer ends the connection.
 #[actix_web::test]
 async fn every_message_is_answered_plainly() {
     let scene = Scene::start().await;
@@ -276,7 +277,7 @@ async fn every_message_is_answered_plainly() {
     stub.stop().await;
 }
 
-/// A run that was stopped while its worker could not be told is stopped when the worker reports it.
+/// Spec 05 case E04. A run that was stopped while its worker could not be told is stopped when the worker reports it.
 #[actix_web::test]
 async fn a_run_that_should_not_be_there_is_stopped_at_its_report() {
     let scene = Scene::start().await;
@@ -299,7 +300,24 @@ async fn a_run_that_should_not_be_there_is_stopped_at_its_report() {
     stub.stop().await;
 }
 
-/// Cases D07 to D09, D14.
+/// Spec 06 case 57.
+#[actix_web::test]
+async fn an_application_with_a_living_worker_stays() {
+    let scene = Scene::start().await;
+    let address = "127.0.0.1:27777";
+    scene.tell(HEARTBEAT, &scene.heartbeat(address)).await;
+    scene.until_online(address).await;
+    let path = format!("/appInfo/delete?appId={}", scene.app);
+    let answer = scene.console(&path, &json!({})).await;
+    let text =
+        "Unable to delete apps with live workers, Please remove the worker dependency first!";
+    assert_eq!(
+        answer,
+        json!({ "success": false, "data": null, "message": text })
+    );
+}
+
+/// Spec 05 cases D07 to D09 and D14.
 #[actix_web::test]
 async fn questions_are_answered() {
     let scene = Scene::start().await;
@@ -352,7 +370,7 @@ async fn questions_are_answered() {
     );
 }
 
-/// Case D11.
+/// Spec 05 case D11.
 #[actix_web::test]
 async fn lines_are_kept_by_instance() {
     let scene = Scene::start().await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::scene::{Scene, Stub};
 
-/// Cases E01, E03, and parameters.
+/// Spec 05 cases E01 and E03, and parameters.
 #[actix_web::test]
 async fn a_run_is_sent_once_and_without_nulls() {
     let scene = Scene::start().await;
@@ -39,7 +39,7 @@ async fn a_run_is_sent_once_and_without_nulls() {
     stub.stop().await;
 }
 
-/// Cases E07 and 04-12: what a worker did not take is sent again.
+/// Spec 05 case E07; spec 04 W-12: what a worker did not take is sent again.
 #[actix_web::test]
 async fn a_run_that_was_not_taken_waits_and_is_sent_again() {
     let scene = Scene::start().await;
@@ -56,7 +56,7 @@ async fn a_run_that_was_not_taken_waits_and_is_sent_again() {
     stub.stop().await;
 }
 
-/// Case E09 is in `messages`; a worker that says it is full gets nothing.
+/// A worker that says it is full gets nothing.
 #[actix_web::test]
 async fn an_overloaded_worker_gets_nothing() {
     let scene = Scene::start().await;
@@ -79,7 +79,7 @@ async fn an_overloaded_worker_gets_nothing() {
     stub.stop().await;
 }
 
-/// Cases E05 and E06: what a worker says of a run, and what is made of no answer.
+/// Spec 05 cases E05 and E06: what a worker says of a run, and what is made of no answer.
 #[actix_web::test]
 async fn a_worker_is_asked_how_a_run_fares() {
     let scene = Scene::start().await;
