@@ -35,8 +35,14 @@ impl Server {
     }
 
     pub(crate) async fn start_with(http: HttpConfig) -> Self {
+        Self::start_on(None, http).await
+    }
+
+    /// On the database at this address, or else on a file.
+    pub(crate) async fn start_on(database: Option<String>, http: HttpConfig) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = ServerConfig {
+            database_url: database.map(Secret::new),
             http_bind: None,
             worker_bind: "127.0.0.1:0".to_owned(),
             ..ServerConfig::new("real", folder.path())

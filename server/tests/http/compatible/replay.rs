@@ -8,6 +8,7 @@ use actix_web::test::TestRequest;
 use powerjob_common::id::AppId;
 use powerjob_common::secret::Secret;
 use powerjob_common::time::UnixMillis;
+use powerjob_databases::{DatabaseServer, Kind};
 use powerjob_server::http::HttpConfig;
 use powerjob_server::http::exact_name::AUTH_PASSED;
 use powerjob_server::service::app_password;
@@ -60,22 +61,30 @@ struct Replay {
 }
 
 impl Replay {
-    async fn start(openapi_auth: bool) -> Self {
+    /// Nothing where this database is not installed.
+    async fn start(database: Database, openapi_auth: bool) -> Option<Self> {
+        let url = match database {
+            Database::File => None,
+            Database::Postgres => {
+                let server = DatabaseServer::shared(Kind::Postgres)?;
+                Some(server.fresh().await.expect("a database"))
+            }
+        };
         let config = HttpConfig {
             openapi_auth,
             registration: true,
             ..HttpConfig::default()
         };
-        let server = Server::start_with(config).await;
+        let server = Server::start_on(url, config).await;
         let token = server.sign_in().await;
-        Self {
+        Some(Self {
             server,
             token,
             ids: Ids::new(),
             app_tokens: BTreeMap::new(),
             person_tokens: BTreeMap::new(),
             admin: String::new(),
-        }
+        })
     }
 
     /// An application that the recording takes for granted.
@@ -290,10 +299,46 @@ const FORM_WITH_CHARSET: &str = "a form that names its charset is read as well";
 const ENDED_IS_ENDED: &str =
     "the instance is stopped by hand here, so it waits again at once after the retry before";
 
+/// Where the server keeps what it knows.
+#[derive(Debug, Clone, Copy)]
+enum Database {
+    File,
+    Postgres,
+}
+
+macro_rules! on {
+    ($database:ident $group:ident: $($test:ident)*) => {
+        mod $group {
+            $(#[actix_web::test]
+            async fn $test() {
+                super::$test(super::Database::$database).await;
+            })*
+        }
+    };
+}
+
+/// What is played on each database.
+macro_rules! on_each {
+    ($($test:ident)*) => {
+        on! { File sqlite: $($test)* }
+        on! { Postgres postgres: $($test)* }
+    };
+}
+
+on_each! {
+    the_java_client_without_tokens
+    the_java_client_with_tokens
+    raw_calls_without_tokens
+    raw_calls_with_tokens
+    tokens_that_do_not_fit
+    the_console
+}
+
 /// Spec 06 case 87, enforcement off.
-#[actix_web::test]
-async fn the_java_client_without_tokens() {
-    let mut replay = Replay::start(false).await;
+async fn the_java_client_without_tokens(database: Database) {
+    let Some(mut replay) = Replay::start(database, false).await else {
+        return;
+    };
     let app = replay.app(11, "cap-app").await;
     let other = replay.app(86, "app-other").await;
     replay.job(14, app, "noop").await;
@@ -302,9 +347,10 @@ async fn the_java_client_without_tokens() {
 }
 
 /// Spec 06 case 87, enforcement on.
-#[actix_web::test]
-async fn the_java_client_with_tokens() {
-    let mut replay = Replay::start(true).await;
+async fn the_java_client_with_tokens(database: Database) {
+    let Some(mut replay) = Replay::start(database, true).await else {
+        return;
+    };
     let app = replay.app(1, "cap-app").await;
     let other = replay.app(2, "app-other").await;
     replay.job(1, app, "noop").await;
@@ -314,18 +360,20 @@ async fn the_java_client_with_tokens() {
         .await;
 }
 
-#[actix_web::test]
-async fn raw_calls_without_tokens() {
-    let mut replay = Replay::start(false).await;
+async fn raw_calls_without_tokens(database: Database) {
+    let Some(mut replay) = Replay::start(database, false).await else {
+        return;
+    };
     let app = replay.app(11, "cap-app").await;
     let job = replay.job(14, app, "noop").await;
     replay.ended(1_004_359_184_172_449_920, &job).await;
     replay.play("o02-openapi-raw-and-probes", RAW).await;
 }
 
-#[actix_web::test]
-async fn raw_calls_with_tokens() {
-    let mut replay = Replay::start(true).await;
+async fn raw_calls_with_tokens(database: Database) {
+    let Some(mut replay) = Replay::start(database, true).await else {
+        return;
+    };
     let app = replay.app(1, "cap-app").await;
     let job = replay.job(1, app, "noop").await;
     replay.ended(1_004_362_701_108_936_768, &job).await;
@@ -335,9 +383,10 @@ async fn raw_calls_with_tokens() {
 }
 
 /// Spec 06 cases 82 and 83.
-#[actix_web::test]
-async fn tokens_that_do_not_fit() {
-    let mut replay = Replay::start(true).await;
+async fn tokens_that_do_not_fit(database: Database) {
+    let Some(mut replay) = Replay::start(database, true).await else {
+        return;
+    };
     let app = replay.app(1, "cap-app").await;
     replay.app(2, "app-other").await;
     replay.job(1, app, "noop").await;
@@ -394,9 +443,10 @@ const SKIPPED: &[(&str, &[u32])] = &[
 ];
 
 /// The console from the first sign-in to the last refusal.
-#[actix_web::test]
-async fn the_console() {
-    let mut replay = Replay::start(true).await;
+async fn the_console(database: Database) {
+    let Some(mut replay) = Replay::start(database, true).await else {
+        return;
+    };
     let app = replay.app(11, "cap-app").await;
     let job = replay.job(14, app, "noop").await;
     let sleeping = replay.job(31, app, "sleep").await;
