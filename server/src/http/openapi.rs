@@ -1,4 +1,5 @@
-//! The OpenAPI document of `/v1`, generated from the handlers and the table of routes.
+//! The OpenAPI document: `/v1`, generated from the handlers and the table of routes, and the compatible
+//! endpoints, from their own table.
 
 use actix_web::HttpResponse;
 use powerjob_protocol::api::event::{Hello, JobChanged, Lagged};
@@ -17,8 +18,8 @@ use super::error::PROBLEM_JSON;
 use super::guard::SESSION_COOKIE;
 use super::route::{Needs, Routes, Rule, all_routes};
 use super::{
-    app, calendar, event, inspection, instance, job, log, run, schedule, server, session,
-    statistics, worker,
+    app, calendar, compatible, event, inspection, instance, job, log, run, schedule, server,
+    session, statistics, worker,
 };
 
 const DESCRIPTION: &str = "\
@@ -63,6 +64,8 @@ needs the header `X-Requested-With: powerjob`.";
         (name = "inspection", description = "The inside of the nodes"),
         (name = "server", description = "The server itself"),
         (name = "meta", description = "This interface"),
+        (name = "compatible", description = "What the console and the Java client of PowerJob 5.x call: \
+            answers are 200 with `success: false` when something was refused"),
     ),
 )]
 struct Document;
@@ -101,7 +104,25 @@ fn document() -> OpenApi {
             add_problem(operation);
         }
     }
+    add_compatible(&mut document);
     document
+}
+
+fn add_compatible(document: &mut OpenApi) {
+    let components = document.components.get_or_insert_default();
+    for (name, schema) in compatible::schemas() {
+        let schema = serde_json::from_value(schema).ok();
+        components
+            .schemas
+            .extend(schema.map(|schema: RefOr<Schema>| (name, schema)));
+    }
+    for (path, item) in compatible::path_items(compatible::all_routes().rules()) {
+        let item = serde_json::from_value(item).ok();
+        document
+            .paths
+            .paths
+            .extend(item.map(|item: PathItem| (path, item)));
+    }
 }
 
 fn operation_of<'a>(item: &'a mut PathItem, rule: &Rule) -> Option<&'a mut Operation> {
@@ -165,6 +186,14 @@ fn add_security_schemes(document: &mut OpenApi) {
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
     let ticket = ApiKey::Query(ApiKeyValue::new("ticket"));
     components.add_security_scheme("ticket", SecurityScheme::ApiKey(ticket));
+    for (scheme, name) in [
+        ("console", "PowerJwt"),
+        ("program", "X-POWERJOB-ACCESS-TOKEN"),
+        ("programApp", "X-POWERJOB-APP-ID"),
+    ] {
+        let header = ApiKey::Header(ApiKeyValue::new(name));
+        components.add_security_scheme(scheme, SecurityScheme::ApiKey(header));
+    }
 }
 
 /// `Page_App` repeats `App` where a reference says it better.

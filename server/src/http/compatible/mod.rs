@@ -9,6 +9,7 @@ mod auth;
 mod call;
 mod context;
 mod custom_query;
+mod document;
 mod failure;
 mod guard;
 mod instance;
@@ -32,6 +33,7 @@ mod workflow_request;
 
 use actix_web::web;
 
+pub(super) use self::document::{path_items, schemas};
 pub(super) use self::guard::not_found;
 pub use self::route::{About, Needs, Routes, Rule};
 use super::exact_name::AUTH_PASSED;
