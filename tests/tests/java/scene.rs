@@ -29,12 +29,18 @@ pub(crate) struct Scene {
 impl Scene {
     /// A server without workers; `None` where no Java is.
     pub(crate) async fn without_workers(version: &str) -> Option<Self> {
+        Self::configured(version, "").await
+    }
+
+    /// The same with more lines in the section of the server.
+    pub(crate) async fn configured(version: &str, more: &str) -> Option<Self> {
         if !java::is_here() {
             return None;
         }
         let artefacts = Artefacts::of(version).expect("the artefacts");
         let folder = TempDir::new().expect("a folder");
-        let mut cluster = Cluster::new(folder.path(), &powerjob()).expect("ports");
+        let cluster = Cluster::configured(folder.path(), &powerjob(), "s1", more);
+        let mut cluster = cluster.expect("ports");
         cluster.start_server().await.expect("the server starts");
         let api = cluster.sign_in().await.expect("signed in");
         let (app, _secret) = api.create_app(APP).await.expect("an application");
