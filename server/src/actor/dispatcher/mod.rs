@@ -97,7 +97,9 @@ impl Dispatcher {
     pub(crate) fn dispatch(&self, DispatchRuns { runs, teams }: DispatchRuns) {
         // Since the decision the process may have stood still, or the application may have left.
         let is_ours = |run: &Dispatch| self.ownership.epoch(run.app_id) == Some(run.item.epoch);
-        let (runs, foreign): (Vec<_>, Vec<_>) = runs.into_iter().partition(is_ours);
+        // What a worker holds already may have beats to hear of before its application is loaded.
+        let goes = |run: &Dispatch| run.beats.is_some() || is_ours(run);
+        let (runs, foreign): (Vec<_>, Vec<_>) = runs.into_iter().partition(goes);
         self.give_back(foreign);
         name_teams(teams);
         let mut by_worker: BTreeMap<u64, Frame> = BTreeMap::new();
