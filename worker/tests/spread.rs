@@ -12,6 +12,7 @@ use powerjob_protocol::wire::server_to_worker::{
     GetTasks, InstanceTeam, NameTeams, RunInstance, RunVerdict, TeamWorker,
 };
 use powerjob_protocol::wire::task_journal::{JournalPart, JournalRecord, JournalRecords};
+use powerjob_protocol::wire::tasks::{FindTasks, TaskPlace};
 use powerjob_session::Session;
 use powerjob_worker::{
     BoxError, BroadcastProcessor, MapReduceProcessor, Output, ProcessResult, Processor,
@@ -521,6 +522,21 @@ async fn workers_come_and_go_while_a_map_runs() {
     assert!(overview.is_known);
     assert_eq!((overview.total.running, overview.total.waiting), (4, 8));
     assert_eq!(overview.workers.len(), 2);
+    let second = members[1].as_team_worker().name;
+    let wanted = FindTasks {
+        instance_id: 1,
+        attempt: 1,
+        status: 4,
+        level: "wait".to_owned(),
+        worker: second.clone(),
+        text: String::new(),
+        after: TaskPlace::default(),
+        limit: 10,
+    };
+    let found = ask(&members[0].session, &wanted).await;
+    assert!(found.is_known && found.next.is_none());
+    assert_eq!(found.tasks.len(), 2, "{:?}", found.tasks);
+    assert!(found.tasks.iter().all(|task| task.worker == second));
     let gone = members.pop().expect("two");
     gone.handle.shutdown(Duration::ZERO).await.expect("ended");
     ledger.go.send_replace(true);

@@ -5,7 +5,7 @@ use powerjob_protocol::api::beats::BeatOverview;
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::instance::{Instance, InstanceSummary, LogEntry, LogPage};
 use powerjob_protocol::api::page::Page;
-use powerjob_protocol::api::task::TaskOverview;
+use powerjob_protocol::api::task::{Task, TaskOverview};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -24,6 +24,23 @@ pub struct InstanceQuery {
     /// Meant for a time before this one, epoch milliseconds.
     pub to: Option<i64>,
     /// Part of the job's name, or an instance id.
+    pub query: Option<String>,
+    /// Where to go on, from the page before.
+    pub cursor: Option<String>,
+    /// Items of a page.
+    pub limit: Option<u32>,
+}
+
+/// Which tasks of a run to look for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskQuery {
+    /// `WAITING`, `RUNNING`, `FAILED` or `SUCCEEDED`.
+    pub status: Option<String>,
+    /// Of the level with this name.
+    pub level: Option<String>,
+    /// At the worker with this name.
+    pub worker: Option<String>,
+    /// Part of path, level, content or result.
     pub query: Option<String>,
     /// Where to go on, from the page before.
     pub cursor: Option<String>,
@@ -90,6 +107,19 @@ impl Client {
     /// How the tasks of a run fare that is spread over several workers; at most `limit` are listed.
     pub async fn instance_tasks(&self, id: Id, limit: Option<u32>) -> Result<TaskOverview, Error> {
         let request = Request::get(format!("/v1/instances/{id}/tasks")).with("limit", limit);
+        self.json(request).await
+    }
+
+    /// Looks for tasks of a run that is spread over several workers, failed ones first. A page may be
+    /// empty and have a cursor nevertheless.
+    pub async fn search_tasks(&self, id: Id, query: &TaskQuery) -> Result<Page<Task>, Error> {
+        let request = Request::get(format!("/v1/instances/{id}/tasks/search"))
+            .with("status", query.status.as_ref())
+            .with("level", query.level.as_ref())
+            .with("worker", query.worker.as_ref())
+            .with("query", query.query.as_ref())
+            .with("cursor", query.cursor.as_ref())
+            .with("limit", query.limit);
         self.json(request).await
     }
 

@@ -42,6 +42,6 @@ pub use self::app::{AppEvent, AppQuery};
 pub use self::client::{Client, ClientBuilder};
 pub use self::error::Error;
 pub use self::inspection::{TapEvent, TapFilter};
-pub use self::instance::{InstanceQuery, LogEvent, LogQuery};
+pub use self::instance::{InstanceQuery, LogEvent, LogQuery, TaskQuery};
 pub use self::job::{JobQuery, JobSort};
 pub use self::sse::{EventStream, Resume};

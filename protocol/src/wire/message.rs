@@ -1,7 +1,9 @@
 //! The message types and their numbers. Numbers are never used again.
 
 use super::codec::{Decode, Encode};
-use super::{beats, node, server_to_worker, task_journal, worker_to_server, worker_to_worker};
+use super::{
+    beats, node, server_to_worker, task_journal, tasks, worker_to_server, worker_to_worker,
+};
 
 /// The number of a message type: domain in the high, number in the low 16 bits; a reply has bit 15 set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -152,6 +154,8 @@ messages! {
     server_to_worker::NameTeams = 0x0002_0005 "NameTeams" about [items];
     server_to_worker::GetTasks = 0x0002_0006 "GetTasks" of instance_id
         => server_to_worker::TaskOverview, "TaskOverview";
+    tasks::FindTasks = 0x0002_0007 "FindTasks" of instance_id
+        => tasks::TasksFound, "TasksFound";
     beats::RunBeats = 0x0002_0010 "RunBeats" about [items]
         => beats::BeatAnswers, "BeatAnswers" about [items];
     beats::GetBeats = 0x0002_0011 "GetBeats" of instance_id

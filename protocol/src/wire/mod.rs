@@ -10,5 +10,6 @@ pub mod message;
 pub mod node;
 pub mod server_to_worker;
 pub mod task_journal;
+pub mod tasks;
 pub mod worker_to_server;
 pub mod worker_to_worker;

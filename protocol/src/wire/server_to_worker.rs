@@ -207,6 +207,21 @@ pub struct TaskOverview {
     pub workers: Vec<WorkerTasks>,
     /// Failed ones, running ones, then those that ended last.
     pub tasks: Vec<TaskLine>,
+    /// By level.
+    pub levels: Vec<LevelTasks>,
+    /// Tasks that end in 1,000 seconds, going by the last ten; 0 = none, or not known yet.
+    pub ended_per_1000_s: u64,
+    /// How long the rest takes at this rate; `None` = nobody knows.
+    pub left_ms: Option<u64>,
+}
+
+/// The tasks of one level.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct LevelTasks {
+    /// Its name.
+    pub name: String,
+    /// Its tasks.
+    pub counts: TaskCounts,
 }
 
 /// How many tasks are in which state.
@@ -220,6 +235,13 @@ pub struct TaskCounts {
     pub succeeded: u64,
     /// Failed for good.
     pub failed: u64,
+}
+
+impl TaskCounts {
+    /// All of them.
+    pub const fn total(&self) -> u64 {
+        self.waiting + self.running + self.succeeded + self.failed
+    }
 }
 
 /// The tasks of one worker.
@@ -250,4 +272,8 @@ pub struct TaskLine {
     pub attempts: u32,
     /// Its result or the cause of its last failure, shortened.
     pub result: String,
+    /// Its content, shortened; empty when it has none, or none is kept.
+    pub content: String,
+    /// How long its last try took, if that is known.
+    pub ran_ms: Option<u32>,
 }

@@ -6,6 +6,7 @@ use powerjob_protocol::wire::message::{TypeId, WireMessage};
 use powerjob_protocol::wire::node::*;
 use powerjob_protocol::wire::server_to_worker::*;
 use powerjob_protocol::wire::task_journal::*;
+use powerjob_protocol::wire::tasks::{FindTasks, TaskPlace, TasksFound};
 use powerjob_protocol::wire::worker_to_server::*;
 use powerjob_protocol::wire::worker_to_worker::*;
 
@@ -118,6 +119,8 @@ pub(crate) fn all() -> Vec<Sample> {
             limit: 100,
         }),
         sample(task_overview()),
+        sample(find_tasks()),
+        sample(tasks_found()),
         sample(RunBeats {
             items: [
                 CrowdedBeat::Fails,
@@ -373,6 +376,33 @@ fn name_teams() -> NameTeams {
     }
 }
 
+fn find_tasks() -> FindTasks {
+    FindTasks {
+        instance_id: INSTANCE,
+        attempt: 2,
+        status: 5,
+        level: "chunk".to_owned(),
+        worker: "w1".to_owned(),
+        text: "boom".to_owned(),
+        after: TaskPlace {
+            group: 2,
+            number: 7,
+        },
+        limit: 50,
+    }
+}
+
+fn tasks_found() -> TasksFound {
+    TasksFound {
+        is_known: true,
+        tasks: task_overview().tasks,
+        next: Some(TaskPlace {
+            group: 2,
+            number: 4_103,
+        }),
+    }
+}
+
 fn task_overview() -> TaskOverview {
     let counts = TaskCounts {
         waiting: 1,
@@ -396,7 +426,15 @@ fn task_overview() -> TaskOverview {
             worker: "w1".to_owned(),
             attempts: 3,
             result: "boom".to_owned(),
+            content: "[1,2]".to_owned(),
+            ran_ms: Some(17),
         }],
+        levels: vec![LevelTasks {
+            name: "chunk".to_owned(),
+            counts,
+        }],
+        ended_per_1000_s: 61_000,
+        left_ms: Some(49),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod due_index;
 pub mod fold;
 pub mod instance;
 pub mod job;
+pub mod kept_tasks;
 pub mod lease;
 pub mod look_ahead;
 pub mod missed;

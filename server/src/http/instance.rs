@@ -8,7 +8,7 @@ use powerjob_protocol::api::beats::BeatOverview;
 use powerjob_protocol::api::id::Id;
 use powerjob_protocol::api::instance::{Instance, InstanceSummary};
 use powerjob_protocol::api::page::Page;
-use powerjob_protocol::api::task::TaskOverview;
+use powerjob_protocol::api::task::{Task, TaskOverview};
 use utoipa::IntoParams;
 
 use super::State;
@@ -18,7 +18,8 @@ use super::query::{FromQuery, Query, QueryReader};
 use super::route::{Needs, Routes};
 use crate::domain::retry_scope::RetryScope;
 use crate::service::instances::{self, Action, InstanceFilter};
-use crate::service::{self, tasks};
+use crate::service::task_search::TaskFilter;
+use crate::service::{self, task_search, tasks};
 
 pub(super) fn configure(routes: &mut Routes) {
     routes.get(
@@ -35,6 +36,11 @@ pub(super) fn configure(routes: &mut Routes) {
         "/instances/{instanceId}/tasks",
         Needs::Instance(Permission::Read),
         tasks,
+    );
+    routes.get(
+        "/instances/{instanceId}/tasks/search",
+        Needs::Instance(Permission::Read),
+        search_tasks,
     );
     routes.get(
         "/instances/{instanceId}/beats",
@@ -151,7 +157,8 @@ impl FromQuery for ListTasks {
 
 /// Shows how the tasks of a broadcast, map or map-reduce fare, the failed ones first.
 ///
-/// The worker that has the tasks is asked; once the instance has ended there are none.
+/// The worker that has the tasks is asked. Of a map or map-reduce that has failed is shown what is kept:
+/// the counts, and the tasks that failed or had not ended; of one that has succeeded there is nothing.
 #[utoipa::path(
     get, path = "/v1/instances/{instanceId}/tasks", operation_id = "getInstanceTasks", tag = "instances",
     params(("instanceId" = Id, Path, description = "The instance"), ListTasks),
@@ -165,6 +172,59 @@ pub(super) async fn tasks(
     let limit = limit.unwrap_or(50).clamp(1, 200);
     Ok(Json(
         tasks::overview(&state.services, &instance, limit).await?,
+    ))
+}
+
+/// Which tasks.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the parameters in the OpenAPI document")]
+struct SearchTasks {
+    /// `WAITING`, `RUNNING`, `FAILED` or `SUCCEEDED`.
+    status: Option<String>,
+    /// Only those of the level with this name.
+    level: Option<String>,
+    /// Only those that the worker with this name has or had; not known of what is kept only.
+    worker: Option<String>,
+    /// Part of path, level, content or result, in any letter case.
+    query: Option<String>,
+    /// Where to go on.
+    cursor: Option<String>,
+    /// Items of a page, 1 to 500; 50 by default.
+    limit: Option<u32>,
+}
+
+impl FromQuery for TaskFilter {
+    fn read(reader: &mut QueryReader) -> Self {
+        Self {
+            status: reader.one_of("status", task_search::status),
+            level: reader.text("level"),
+            worker: reader.text("worker"),
+            query: reader.text("query"),
+            cursor: reader.text("cursor"),
+            limit: reader.limit(),
+        }
+    }
+}
+
+/// Looks for tasks of a broadcast, map or map-reduce: the failed ones first, then the running ones.
+///
+/// Each call looks at a bounded number of tasks, so that a search among millions is a row of calls: a page
+/// may be short or empty although there are more; only one without a cursor is the last. The cursor of a
+/// page from a worker ends with its attempt. Of a map that has failed, those that failed or had not ended
+/// are found.
+#[utoipa::path(
+    get, path = "/v1/instances/{instanceId}/tasks/search", operation_id = "searchInstanceTasks", tag = "instances",
+    params(("instanceId" = Id, Path, description = "The instance"), SearchTasks),
+    responses((status = 200, description = "A page of tasks", body = Page<Task>)),
+)]
+pub(super) async fn search_tasks(
+    state: State,
+    ForInstance(instance): ForInstance,
+    Query(filter): Query<TaskFilter>,
+) -> Result<Json<Page<Task>>, ApiError> {
+    Ok(Json(
+        task_search::search(&state.services, &instance, &filter).await?,
     ))
 }
 

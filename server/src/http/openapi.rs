@@ -41,7 +41,7 @@ needs the header `X-Requested-With: powerjob`.";
         run::run, run::run_batch,
         schedule::check,
         instance::list, instance::show, instance::stop, instance::kill, instance::cancel, instance::retry,
-        instance::retry_failed_tasks,
+        instance::retry_failed_tasks, instance::search_tasks,
         instance::tasks,
         instance::beats,
         log::page, log::stream, log::download,

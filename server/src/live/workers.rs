@@ -13,6 +13,7 @@ use powerjob_protocol::wire::server_to_worker::{
     GetTasks, KillAnswers, KillInstances, NameTeams, RunAnswers, RunInstances, StopAnswers,
     StopInstances, TaskOverview,
 };
+use powerjob_protocol::wire::tasks::{FindTasks, TasksFound};
 use powerjob_session::SessionError;
 
 use crate::domain::worker::{Worker, WorkerOrder};
@@ -65,6 +66,17 @@ pub trait WorkerLink: Send + Sync + std::fmt::Debug + 'static {
         &self,
         request: GetTasks,
         on_answer: Box<dyn FnOnce(Result<TaskOverview, SessionError>) + Send>,
+    ) {
+        let _ = request;
+        on_answer(Err(SessionError::Disconnected));
+    }
+
+    /// Asks the worker for tasks of an instance whose master it is. `on_answer` is called exactly once
+    /// and must not block.
+    fn find_tasks(
+        &self,
+        request: FindTasks,
+        on_answer: Box<dyn FnOnce(Result<TasksFound, SessionError>) + Send>,
     ) {
         let _ = request;
         on_answer(Err(SessionError::Disconnected));

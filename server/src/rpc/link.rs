@@ -11,6 +11,7 @@ use powerjob_protocol::wire::server_to_worker::{
     GetTasks, KillAnswers, KillInstances, NameTeams, RunAnswers, RunInstances, StopAnswers,
     StopInstances, TaskOverview,
 };
+use powerjob_protocol::wire::tasks::{FindTasks, TasksFound};
 use powerjob_session::{ErrorCode, Session, SessionError};
 
 use crate::actor::inspector::{self, NodeLink};
@@ -104,6 +105,15 @@ impl WorkerLink for NativeLink {
         &self,
         request: GetTasks,
         on_answer: Box<dyn FnOnce(Result<TaskOverview, SessionError>) + Send>,
+    ) {
+        self.session
+            .ask_then(HEAVY_TRACKER, DISPATCHER, &request, STOP_LIMIT, on_answer);
+    }
+
+    fn find_tasks(
+        &self,
+        request: FindTasks,
+        on_answer: Box<dyn FnOnce(Result<TasksFound, SessionError>) + Send>,
     ) {
         self.session
             .ask_then(HEAVY_TRACKER, DISPATCHER, &request, STOP_LIMIT, on_answer);

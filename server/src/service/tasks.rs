@@ -1,12 +1,15 @@
 //! The tasks of instances that are spread over several workers, as their masters see them.
 
+use std::sync::Arc;
+
 use powerjob_protocol::api::task as api;
 use powerjob_protocol::json::{InstanceDetail, QueriedTask, TaskDetail};
 use powerjob_protocol::wire::server_to_worker::{self as wire, GetTasks};
 use tokio::sync::oneshot;
 
-use super::{ServiceError, Services, live_detail};
+use super::{ServiceError, Services, kept_tasks, live_detail};
 use crate::domain::instance::{Instance, is_out};
+use crate::live::WorkerLink;
 
 /// Which of its tasks a Java worker is asked for: the condition is on its own table, and the worker
 /// gives ten at most.
@@ -18,7 +21,7 @@ const LONGEST_RESULT: usize = 500;
 /// How the tasks of an instance fare, at most `limit` of them listed.
 ///
 /// # Errors
-/// Never: a master that does not answer has no tasks to show.
+/// When what is kept of the tasks cannot be read. A master that does not answer is none.
 pub async fn overview(
     services: &Services,
     instance: &Instance,
@@ -30,7 +33,10 @@ pub async fn overview(
     }
     let condition = Some(STARTED_TASKS.to_owned());
     let told = live_detail::ask_worker(services, instance, condition).await;
-    Ok(told.and_then(of_java_worker).unwrap_or_default())
+    match told.and_then(of_java_worker) {
+        Some(overview) => Ok(overview),
+        None => kept_tasks::overview(services, instance, limit).await,
+    }
 }
 
 /// What a Java worker says; `None` of a run without tasks of its own.
@@ -40,8 +46,8 @@ fn of_java_worker(detail: InstanceDetail) -> Option<api::TaskOverview> {
     Some(api::TaskOverview {
         is_live: true,
         counts,
-        workers: Vec::new(),
         tasks: tasks.into_iter().map(java_task).collect(),
+        ..api::TaskOverview::default()
     })
 }
 
@@ -72,7 +78,17 @@ fn java_task(task: QueriedTask) -> api::Task {
         worker: task.processor_address.unwrap_or_default(),
         attempts: u32::try_from(task.failed_cnt.unwrap_or(0)).unwrap_or(0) + 1,
         result: result.chars().take(LONGEST_RESULT).collect(),
+        content: String::new(),
+        ran_ms: None,
     }
+}
+
+/// The way to the worker that has the present attempt of an instance.
+pub(super) fn master_link(services: &Services, instance: &Instance) -> Option<Arc<dyn WorkerLink>> {
+    let state = &instance.state;
+    let tracker = state.tracker.as_ref().filter(|_| is_out(state))?;
+    let workers = &services.handles.workers;
+    workers.find(instance.app_id, &tracker.node)?.link
 }
 
 async fn ask_master(
@@ -80,13 +96,7 @@ async fn ask_master(
     instance: &Instance,
     limit: u32,
 ) -> Option<wire::TaskOverview> {
-    let tracker = instance
-        .state
-        .tracker
-        .as_ref()
-        .filter(|_| is_out(&instance.state))?;
-    let workers = &services.handles.workers;
-    let link = workers.find(instance.app_id, &tracker.node)?.link?;
+    let link = master_link(services, instance)?;
     let (sender, answer) = oneshot::channel();
     let request = GetTasks {
         instance_id: instance.instance_id.0,
@@ -101,7 +111,11 @@ async fn ask_master(
 fn to_api(overview: wire::TaskOverview) -> api::TaskOverview {
     api::TaskOverview {
         is_live: true,
+        is_kept: false,
         counts: counts(overview.total),
+        levels: levels(overview.levels.into_iter().map(|it| (it.name, it.counts))),
+        per_second: overview.ended_per_1000_s as f64 / 1_000.0,
+        left_ms: overview.left_ms,
         workers: overview
             .workers
             .into_iter()
@@ -112,22 +126,34 @@ fn to_api(overview: wire::TaskOverview) -> api::TaskOverview {
                 counts: counts(worker.counts),
             })
             .collect(),
-        tasks: overview
-            .tasks
-            .into_iter()
-            .map(|task| api::Task {
-                id: task.id,
-                name: task.name,
-                status: status(task.status).to_owned(),
-                worker: task.worker,
-                attempts: task.attempts,
-                result: task.result,
-            })
-            .collect(),
+        tasks: overview.tasks.into_iter().map(task).collect(),
     }
 }
 
-fn counts(counts: wire::TaskCounts) -> api::TaskCounts {
+pub(super) fn task(line: wire::TaskLine) -> api::Task {
+    api::Task {
+        id: line.id,
+        name: line.name,
+        status: status(line.status).to_owned(),
+        worker: line.worker,
+        attempts: line.attempts,
+        result: line.result,
+        content: line.content,
+        ran_ms: line.ran_ms,
+    }
+}
+
+pub(super) fn levels(
+    levels: impl Iterator<Item = (String, wire::TaskCounts)>,
+) -> Vec<api::LevelTasks> {
+    let level = |(name, of)| api::LevelTasks {
+        name,
+        counts: counts(of),
+    };
+    levels.map(level).collect()
+}
+
+pub(super) fn counts(counts: wire::TaskCounts) -> api::TaskCounts {
     let wire::TaskCounts {
         waiting,
         running,
@@ -143,7 +169,7 @@ fn counts(counts: wire::TaskCounts) -> api::TaskCounts {
     }
 }
 
-fn status(code: u8) -> &'static str {
+pub(super) fn status(code: u8) -> &'static str {
     match code {
         2..=4 => "RUNNING",
         5 => "FAILED",

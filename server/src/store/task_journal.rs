@@ -90,40 +90,19 @@ impl Store {
             if !is_present(&sql, app_id, id, attempt).await? {
                 return Ok(None);
             }
-            let text = "select attempt, number, records from {pj_task_journal} \
-                where instance_id = ? and (attempt > ? or (attempt = ? and number > ?)) \
-                order by attempt, number limit ?";
-            let values = vec![
-                id.0.into(),
-                after.0.into(),
-                after.0.into(),
-                after.1.into(),
-                (PAGE_PARTS as i64).into(),
-            ];
-            let rows = sql.rows(text, values).await?;
-            let mut page = JournalPage {
-                parts: Vec::with_capacity(rows.len()),
-                is_last: rows.len() < PAGE_PARTS,
-            };
-            let mut bytes = 0;
-            for row in &rows {
-                if bytes >= PAGE_BYTES {
-                    page.is_last = false;
-                    break;
-                }
-                let mut columns = Columns::of(row);
-                let part = JournalPart {
-                    instance_id: id,
-                    attempt: columns.count()?,
-                    number: columns.count()?,
-                    records: columns.get()?,
-                };
-                bytes += part.records.len();
-                page.parts.push(part);
-            }
-            Ok(Some(page))
+            page(&sql, id, after).await.map(Some)
         })
         .await
+    }
+
+    /// As [`Store::journal_page`], for people who look at an instance, whoever has it.
+    pub async fn kept_journal_page(
+        &self,
+        id: InstanceId,
+        after: (u32, u32),
+    ) -> Result<JournalPage, Error> {
+        self.read(async move |sql: Sql| page(&sql, id, after).await)
+            .await
     }
 
     /// How long the journal of an instance is; 0 = there is none.
@@ -147,6 +126,41 @@ impl Store {
         })
         .await
     }
+}
+
+async fn page(sql: &Sql, id: InstanceId, after: (u32, u32)) -> Result<JournalPage, Error> {
+    let text = "select attempt, number, records from {pj_task_journal} \
+        where instance_id = ? and (attempt > ? or (attempt = ? and number > ?)) \
+        order by attempt, number limit ?";
+    let values = vec![
+        id.0.into(),
+        after.0.into(),
+        after.0.into(),
+        after.1.into(),
+        (PAGE_PARTS as i64).into(),
+    ];
+    let rows = sql.rows(text, values).await?;
+    let mut page = JournalPage {
+        parts: Vec::with_capacity(rows.len()),
+        is_last: rows.len() < PAGE_PARTS,
+    };
+    let mut bytes = 0;
+    for row in &rows {
+        if bytes >= PAGE_BYTES {
+            page.is_last = false;
+            break;
+        }
+        let mut columns = Columns::of(row);
+        let part = JournalPart {
+            instance_id: id,
+            attempt: columns.count()?,
+            number: columns.count()?,
+            records: columns.get()?,
+        };
+        bytes += part.records.len();
+        page.parts.push(part);
+    }
+    Ok(page)
 }
 
 async fn keep(

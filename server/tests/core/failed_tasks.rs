@@ -9,6 +9,8 @@ use powerjob_server::actor::instance_manager::ChangeError;
 use powerjob_server::domain::job::JobDraft;
 use powerjob_server::domain::policy::BackOff;
 use powerjob_server::domain::retry_scope::{NoFailedTasks, RetryScope};
+use powerjob_server::service::task_search::{self, TaskFilter};
+use powerjob_server::service::{Services, tasks};
 
 use crate::cluster::Cluster;
 use crate::fake_worker::{FAILED, FakeWorker, RUNNING, SUCCEED};
@@ -183,5 +185,77 @@ async fn a_refusal_says_why() {
     worker.report_one(&run, FAILED, "").await;
     cluster.until(id, InstanceStatus::Failed).await;
     assert_eq!(refusal(&cluster, id).await, NoFailedTasks::NotAllKept);
+    cluster.server.stop().await;
+}
+
+fn shops() -> Vec<JournalRecord> {
+    let contents = ["\"a\"", "\"b\"", "\"c\""].map(|text| text.as_bytes().to_vec());
+    let ended = |first, is_success, results: &[&str]| JournalRecord::Ended {
+        first,
+        count: 1,
+        is_success,
+        results: results.iter().map(|it| (*it).to_owned()).collect(),
+    };
+    let made = JournalRecord::Made {
+        parent: 0,
+        ordinal: 0,
+        name: "shop".to_owned(),
+        contents: contents.to_vec(),
+    };
+    vec![made, ended(1, true, &[]), ended(2, false, &["closed"])]
+}
+
+/// As a time limit leaves it: one task has succeeded, one has failed, the rest had not ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_of_a_failed_map_is_shown_and_searched() {
+    let cluster = Cluster::start().await;
+    let mut worker = cluster.worker("w1").await;
+    let (id, run) = begin(&cluster, &mut worker, |job| {
+        job.execute_type = ExecuteType::Map;
+    })
+    .await;
+    worker.keep_records(&run, 1, shops()).await;
+    worker
+        .report_one(&run, FAILED, "instance execute timeout")
+        .await;
+    cluster.until(id, InstanceStatus::Failed).await;
+    let services = Services::new(cluster.server.handles.clone());
+    let instance = cluster.stored(id).await;
+    let overview = tasks::overview(&services, &instance, 50);
+    let overview = overview.await.expect("readable");
+    assert!(overview.is_kept && !overview.is_live);
+    let counts = overview.counts;
+    assert_eq!((counts.total, counts.succeeded, counts.failed), (4, 1, 1));
+    let first = &overview.tasks[0];
+    let words = [&first.id, &first.content, &first.result].map(String::as_str);
+    assert_eq!(words, ["0.1", "\"b\"", "closed"]);
+    let mut filter = TaskFilter {
+        limit: 1,
+        ..TaskFilter::default()
+    };
+    let mut all = Vec::new();
+    loop {
+        let page = task_search::search(&services, &instance, &filter).await;
+        let page = page.expect("readable");
+        all.extend(page.items.into_iter().map(|task| task.id));
+        filter.cursor = page.next_cursor;
+        if filter.cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(all, ["0.1", "0", "0.2"], "failed ones first");
+    let filter = TaskFilter {
+        query: Some("C".to_owned()),
+        status: task_search::status("WAITING"),
+        limit: 50,
+        ..TaskFilter::default()
+    };
+    let found = task_search::search(&services, &instance, &filter).await;
+    let found = found.expect("readable").items;
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].id.as_str(), found[0].content.as_str()),
+        ("0.2", "\"c\"")
+    );
     cluster.server.stop().await;
 }

@@ -19,6 +19,7 @@ GET /instances/{instanceId}/beats: READ on the instance's application
 GET /instances/{instanceId}/log/download: OPS on the instance's application
 GET /instances/{instanceId}/log/stream: OPS on the instance's application
 GET /instances/{instanceId}/log: OPS on the instance's application
+GET /instances/{instanceId}/tasks/search: READ on the instance's application
 GET /instances/{instanceId}/tasks: READ on the instance's application
 GET /instances/{instanceId}: READ on the instance's application
 GET /jobs/{jobId}/diagnosis: READ on the job's application

@@ -7,6 +7,7 @@ use powerjob_common::id::{InstanceId, NodeRef};
 use powerjob_protocol::wire::server_to_worker::{
     GetTasks, InstanceTeam, RunInstance, TaskOverview,
 };
+use powerjob_protocol::wire::tasks::{FindTasks, TasksFound};
 use powerjob_protocol::wire::worker_to_worker::{
     CloseWork, MapTasks, MapVerdict, OpenWork, ResultsTaken, StartTasks, TaskResults, TasksStarted,
     WorkClosed, WorkOpened,
@@ -178,15 +179,25 @@ impl Letter for MapRequested {
 /// The server asks how tasks fare; sent by the server link to the heavy tracker.
 #[derive(Debug, Serialize)]
 pub(crate) struct TasksAsked {
-    pub(crate) request: GetTasks,
-    #[serde(skip)]
-    pub(crate) answer: Answer<TaskOverview>,
+    pub(crate) question: TaskQuestion,
+}
+
+/// What is asked about the tasks of an instance.
+#[derive(Debug, Serialize)]
+pub(crate) enum TaskQuestion {
+    /// How they fare.
+    Overview(GetTasks, #[serde(skip)] Answer<TaskOverview>),
+    /// Which fit.
+    Find(FindTasks, #[serde(skip)] Answer<TasksFound>),
 }
 
 impl Letter for TasksAsked {
     const NAME: &'static str = "GetTasks";
     fn instances(&self) -> Vec<InstanceId> {
-        about(self.request.instance_id)
+        match &self.question {
+            TaskQuestion::Overview(request, _) => about(request.instance_id),
+            TaskQuestion::Find(request, _) => about(request.instance_id),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod farewells;
 mod handing_on;
 mod journals;
 mod life;
+mod questions;
 mod spills;
 mod tasks;
 

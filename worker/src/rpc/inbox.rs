@@ -10,13 +10,14 @@ use powerjob_protocol::wire::server_to_worker::{
     GetTasks, KillAnswers, KillInstances, NameTeams, OwnerMoved, RunAnswer, RunAnswers,
     RunInstance, RunInstances, RunVerdict, StopAnswers, StopInstance, StopInstances, TaskOverview,
 };
+use powerjob_protocol::wire::tasks::{FindTasks, TasksFound};
 use powerjob_session::{CloseCause, ErrorCode, Inbox, Incoming, Responder, Session};
 use tokio::sync::oneshot;
 
 use super::course::Course;
 use super::node::NodeDesk;
 use crate::actor::beat_letters::{BeatRequests, BeatsAsked};
-use crate::actor::heavy_letters::{TasksAsked, TeamsNamed};
+use crate::actor::heavy_letters::{TaskQuestion, TasksAsked, TeamsNamed};
 use crate::actor::letters::{Answer, RunRequests, StopRequests};
 
 /// What arrives from servers may fill this much of the task tracker's queue; the rest is kept for
@@ -51,6 +52,7 @@ impl Inbox for LinkInbox {
             OwnerMoved::TYPE => self.on_owner_moved(message),
             NameTeams::TYPE => self.on_teams(message),
             GetTasks::TYPE => self.on_get_tasks(message),
+            FindTasks::TYPE => self.on_find_tasks(message),
             RunBeats::TYPE => self.on_run_beats(message),
             GetBeats::TYPE => self.on_get_beats(message),
             GetActors::TYPE => self.node.on_get_actors(message),
@@ -179,7 +181,17 @@ impl LinkInbox {
             return;
         };
         let answer = Answer::new(move |overview: TaskOverview| reply(responder, &overview));
-        self.note(self.tasks.tell(TasksAsked { request, answer }));
+        let question = TaskQuestion::Overview(request, answer);
+        self.note(self.tasks.tell(TasksAsked { question }));
+    }
+
+    fn on_find_tasks(&self, message: Incoming) {
+        let Some((request, Some(responder))) = message.open::<FindTasks>() else {
+            return;
+        };
+        let answer = Answer::new(move |found: TasksFound| reply(responder, &found));
+        let question = TaskQuestion::Find(request, answer);
+        self.note(self.tasks.tell(TasksAsked { question }));
     }
 
     /// Whether another server owns the application by now than the one these commands are from.

@@ -11,7 +11,7 @@ use super::job::MAX_PAGE;
 use super::job_flags::{log_level, named};
 use super::log;
 use super::run::{WaitArgs, wait};
-use super::task_view;
+use super::tasks::{self, TaskArgs};
 use crate::connect::{Access, Connection};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
@@ -25,6 +25,7 @@ Examples:
   powerjob instance show 604919300096000323               its steps, attempts, why it waits
   powerjob instance log 604919300096000323 --follow
   powerjob instance tasks 604919300096000323              a map's tasks, by worker, failed ones first
+  powerjob instance tasks 604919300096000323 --query shop-17 --limit 100   those with this text
   powerjob instance retry 604919300096000323 --failed-tasks  its failed tasks only, the others keep their results
   powerjob instance beats 604919300096000323              counts and last beats of a second-level job
   powerjob instance wait 604919300096000323 --timeout 5m; echo $?")]
@@ -45,14 +46,8 @@ enum InstanceCommand {
         /// Instance id.
         id: Id,
     },
-    /// Show how the tasks of a broadcast, map or map-reduce fare, the failed ones first.
-    Tasks {
-        /// Instance id.
-        id: Id,
-        /// At most so many tasks, 1 to 200.
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
-        limit: u32,
-    },
+    /// Show how the tasks of a broadcast, map or map-reduce fare, or look for some; failed ones first.
+    Tasks(TaskArgs),
     /// Show what became of the beats of a second-level job, the newest first.
     Beats {
         /// Instance id.
@@ -140,10 +135,7 @@ pub(crate) async fn run(args: InstanceArgs, output: &Output) -> Result<Outcome, 
                 instance_view::details(instance, output.width())
             })?;
         }
-        InstanceCommand::Tasks { id, limit } => {
-            let tasks = client.instance_tasks(id, Some(limit)).await?;
-            output.show(&tasks, |tasks| task_view::overview(tasks, output.width()))?;
-        }
+        InstanceCommand::Tasks(args) => tasks::show(&connection, args, output).await?,
         InstanceCommand::Beats { id, limit } => {
             let beats = client.instance_beats(id, Some(limit)).await?;
             output.show(&beats, |beats| beat_view::overview(beats, output.width()))?;

@@ -17,6 +17,7 @@ mod run;
 pub(crate) mod server;
 pub(crate) mod tap;
 mod task_view;
+mod tasks;
 pub(crate) mod worker;
 
 use crate::cli::{Cli, Command};

@@ -1,15 +1,21 @@
 //! How the tasks of a run look to people.
 
-use powerjob_client::api::task::{Task, TaskCounts, TaskOverview, WorkerTasks};
+use std::time::Duration;
 
-use crate::text::{short, table};
+use powerjob_client::api::task::{LevelTasks, Task, TaskCounts, TaskOverview, WorkerTasks};
+
+use crate::text::{short, span, table};
 
 pub(super) fn overview(tasks: &TaskOverview, width: Option<u16>) -> String {
-    if !tasks.is_live {
-        return "no tasks: the run has ended, has not begun, or its worker is away".to_owned();
+    if !tasks.is_live && !tasks.is_kept {
+        return "no tasks: the run has ended well, has not begun, or its worker is away".to_owned();
     }
     let mut text = counts(&tasks.counts);
+    text.push_str(&pace(tasks));
     text.push('\n');
+    if tasks.is_kept {
+        text.push_str("no worker has them; these are kept: those that failed or had not ended\n");
+    }
     // Java workers tell of the tasks only.
     if !tasks.workers.is_empty() {
         let head = ["WORKER", "READY", "RUNNING", "SUCCEEDED", "FAILED"];
@@ -17,12 +23,46 @@ pub(super) fn overview(tasks: &TaskOverview, width: Option<u16>) -> String {
         let workers = table::render(width, &head, &[2, 3, 4], rows);
         text.push_str(&format!("\n{workers}"));
     }
+    if !tasks.levels.is_empty() {
+        let head = ["LEVEL", "WAITING", "RUNNING", "SUCCEEDED", "FAILED"];
+        let rows = tasks.levels.iter().map(level);
+        let levels = table::render(width, &head, &[1, 2, 3, 4], rows);
+        text.push_str(&format!("\n{levels}"));
+    }
     if !tasks.tasks.is_empty() {
-        let head = ["TASK", "LEVEL", "STATUS", "WORKER", "TRIES", "RESULT"];
-        let rows = tasks.tasks.iter().map(task);
-        text.push_str(&format!("\n{}", table::render(width, &head, &[4], rows)));
+        text.push_str(&format!("\n{}", found(&tasks.tasks, width)));
     }
     text
+}
+
+/// A list of tasks.
+pub(super) fn found(tasks: &[Task], width: Option<u16>) -> String {
+    let head = [
+        "TASK", "LEVEL", "STATUS", "WORKER", "TRIES", "TOOK", "CONTENT", "RESULT",
+    ];
+    table::render(width, &head, &[4, 5], tasks.iter().map(task))
+}
+
+/// How fast it goes, if that is known.
+fn pace(tasks: &TaskOverview) -> String {
+    if tasks.per_second == 0.0 {
+        return String::new();
+    }
+    let left = tasks.left_ms.map(Duration::from_millis);
+    let left = left.map(|left| format!(", {} left", span::rough(left)));
+    format!("; {:.1}/s{}", tasks.per_second, left.unwrap_or_default())
+}
+
+fn level(level: &LevelTasks) -> Vec<String> {
+    let counts = &level.counts;
+    let numbers = [
+        counts.waiting,
+        counts.running,
+        counts.succeeded,
+        counts.failed,
+    ];
+    let numbers = numbers.iter().map(u64::to_string);
+    std::iter::once(level.name.clone()).chain(numbers).collect()
 }
 
 /// The whole in one line, with how much of it is done.
@@ -53,6 +93,8 @@ fn task(task: &Task) -> Vec<String> {
         task.status.clone(),
         task.worker.clone(),
         task.attempts.to_string(),
+        task.ran_ms.map(|ms| format!("{ms} ms")).unwrap_or_default(),
+        short(&task.content, 40),
         short(&task.result, 60),
     ]
 }
@@ -72,10 +114,13 @@ mod tests {
                 succeeded: 3,
                 failed: 1,
             },
+            per_second: 2.0,
+            left_ms: Some(2_000),
             ..TaskOverview::default()
         };
         let text = overview(&tasks, None);
-        let first = "8 tasks, 50 % done: 3 waiting, 1 running, 3 succeeded, 1 failed";
+        let first =
+            "8 tasks, 50 % done: 3 waiting, 1 running, 3 succeeded, 1 failed; 2.0/s, 2.0 s left\n";
         assert!(text.starts_with(first), "{text}");
         assert!(overview(&TaskOverview::default(), None).starts_with("no tasks"));
     }

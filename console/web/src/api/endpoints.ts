@@ -30,6 +30,7 @@ import type {
   SignIn,
   SignedIn,
   TappedMessage,
+  Task,
   TaskOverview,
   Worker,
   WorkerOrderInput,
@@ -93,6 +94,8 @@ export const api = {
     get<Page<InstanceSummary>>(`${app(appId)}/instances`, signal, query),
   instance: (id: Id, signal?: AbortSignal) => get<Instance>(instance(id), signal),
   tasks: (id: Id, signal?: AbortSignal) => get<TaskOverview>(`${instance(id)}/tasks`, signal),
+  searchTasks: (id: Id, query: Query, signal?: AbortSignal) =>
+    get<Page<Task>>(`${instance(id)}/tasks/search`, signal, query),
   beats: (id: Id, signal?: AbortSignal) => get<BeatOverview>(`${instance(id)}/beats`, signal),
   act: (id: Id, action: InstanceAction) =>
     call<Instance>("POST", `${instance(id)}/${ACTION_PATHS[action]}`),

@@ -63,6 +63,7 @@ export type SubInstance = Schemas["SubInstance"];
 export type Task = Schemas["Task"];
 export type TaskCounts = Schemas["TaskCounts"];
 export type TaskOverview = Schemas["TaskOverview"];
+export type LevelTasks = Schemas["LevelTasks"];
 export type Worker = Schemas["Worker"];
 export type WorkerOrderInput = Schemas["WorkerOrderInput"];
 export type WorkerOrderKind = WorkerOrderInput["kind"];

@@ -1,18 +1,14 @@
-//! What happens to the tasks of an instance: their ends, new ones, questions about them.
+//! What happens to the tasks of an instance: their ends, new ones.
 
 use actix::prelude::*;
 use powerjob_common::actor::Mail;
-use powerjob_protocol::wire::server_to_worker::TaskOverview;
 use powerjob_protocol::wire::worker_to_worker::{MapTasks, MapVerdict, ResultsTaken};
 
 use super::{HeavyTracker, Mastered};
-use crate::actor::heavy_letters::{MapRequested, ResultsArrived, TasksAsked};
+use crate::actor::heavy_letters::{MapRequested, ResultsArrived};
 use crate::actor::letters::Answer;
 use crate::domain::RunKey;
 use crate::domain::heavy::mapping::MapAnswer;
-
-/// Tasks of one answer for people.
-const LISTED: usize = 200;
 
 impl Handler<Mail<ResultsArrived>> for HeavyTracker {
     type Result = ();
@@ -46,26 +42,6 @@ impl Handler<Mail<MapRequested>> for HeavyTracker {
             return answer.send(MapVerdict::Stale);
         }
         self.with(key, |mastered, _now| mastered.map(request, answer));
-    }
-}
-
-impl Handler<Mail<TasksAsked>> for HeavyTracker {
-    type Result = ();
-
-    fn handle(&mut self, mail: Mail<TasksAsked>, _ctx: &mut Self::Context) {
-        let (TasksAsked { request, answer }, _ticket) = mail.open();
-        let key = RunKey::of_attempt(request.instance_id, request.attempt);
-        let limit = LISTED.min(request.limit as usize);
-        let overview = self.masters.get(&key).map_or_else(
-            || TaskOverview {
-                is_known: false,
-                total: Default::default(),
-                workers: Vec::new(),
-                tasks: Vec::new(),
-            },
-            |mastered| mastered.master.overview(limit),
-        );
-        answer.send(overview);
     }
 }
 

@@ -148,7 +148,7 @@ impl Master {
         JournalRecords { items }
     }
 
-    fn task_count(&self) -> u32 {
+    pub(super) fn task_count(&self) -> u32 {
         u32::try_from(self.tasks.len()).unwrap_or(u32::MAX)
     }
 
@@ -198,6 +198,7 @@ impl Master {
             && until <= self.journal.told
         {
             self.journal.ends.pop_front();
+            let is_success = self.tasks.standing(index) == Standing::Succeeded;
             let mut result = None;
             if has_results {
                 let mut cursor = self.journal.results;
@@ -206,11 +207,13 @@ impl Master {
                     result = one.pop().map(|it| it.result);
                 }
                 self.journal.results = cursor;
+                self.told_bytes(result.as_ref().map_or(0, String::len));
+            } else if !is_success {
+                // For people who look at the instance when it has ended.
+                let detail = self.ended.detail(index);
+                result = Some(detail.map(|it| it.result.to_string()).unwrap_or_default());
             }
-            let length = result.as_ref().map_or(0, String::len);
-            self.told_bytes(length);
-            room = room.saturating_sub(2 + length);
-            let is_success = self.tasks.standing(index) == Standing::Succeeded;
+            room = room.saturating_sub(2 + result.as_ref().map_or(0, String::len));
             ends.push((index, is_success, result));
         }
         ends.sort_unstable_by_key(|(index, _, _)| *index);

@@ -10,21 +10,23 @@
 //! 4. First, last and broadcast tasks stay with their executor (W-23); work of a lost executor is
 //!    carried out by others, in a broadcast it has failed (W-32).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use powerjob_common::status::{ExecuteType, InstanceStatus};
-use powerjob_protocol::wire::server_to_worker::{TaskLine, TeamWorker};
+use powerjob_protocol::wire::server_to_worker::TeamWorker;
 use powerjob_protocol::wire::worker_to_worker::{
     CloseReason, OpenVerdict, TaskEnd, TaskRef, TaskResult, TaskResults, TaskStage, TaskStart,
     WorkOpened,
 };
 
 use super::brake::Brake;
+use super::ended_tasks::{EndedTasks, LastTry};
 use super::executor::{Executor, Readiness};
 use super::journal::Journal;
 use super::mapping::{MapLimits, Mapper};
+use super::pace::Pace;
 use super::results::{ResultList, TaskResult as ListedResult};
 use super::spilling::SpillBlock;
 use super::sub_tasks::{Holder, NewTask, SubTasks};
@@ -39,8 +41,6 @@ const LOST_PAUSE: Duration = Duration::from_secs(3);
 const TEAM_LIMIT: Duration = Duration::from_secs(10);
 /// The last task of an instance, as people know it (spec 04 section 8.3).
 const LAST_ORDINAL: u32 = 9_999;
-/// Ended tasks that are kept for people, of each kind.
-const KEPT_LINES: usize = 100;
 /// The master itself among the executors.
 pub(crate) const LOCAL: Holder = 0;
 
@@ -64,6 +64,9 @@ pub(crate) enum Order {
     /// The instance has ended.
     Finish(Ending),
 }
+
+/// Where a task was tried, and for how long, in milliseconds.
+type Ran = (Holder, Option<u32>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -107,8 +110,8 @@ pub(crate) struct Master {
     /// Whether the worker shuts down: nothing that anybody may carry out is handed out.
     pub(super) is_winding_down: bool,
     results: ResultList,
-    pub(super) failed_lines: VecDeque<TaskLine>,
-    pub(super) ended_lines: VecDeque<TaskLine>,
+    pub(super) ended: EndedTasks,
+    pub(super) pace: Pace,
     pub(super) orders: Vec<Order>,
 }
 
@@ -132,8 +135,8 @@ impl Master {
             has_team: false,
             is_winding_down: false,
             results: ResultList::default(),
-            failed_lines: VecDeque::new(),
-            ended_lines: VecDeque::new(),
+            ended: EndedTasks::default(),
+            pace: Pace::default(),
             orders: Vec::new(),
         };
         if master.journal.is_wanted {
@@ -269,7 +272,7 @@ impl Master {
         let out: Vec<TaskRef> = self.tasks.out_at(place).collect();
         for task in out {
             if self.setting.kind == ExecuteType::Broadcast {
-                self.finish_task(task.task, place, false, "maybe worker down");
+                self.finish_task(task.task, (place, None), false, "maybe worker down");
             } else {
                 self.lose(task.task);
             }
@@ -286,17 +289,21 @@ impl Master {
         }
         executor.window = results.window;
         for TaskResult {
-            task, end, result, ..
+            task,
+            end,
+            result,
+            ran_ms,
         } in results.items
         {
+            let ran = (place, Some(ran_ms));
             if !self.tasks.is_out(task, place) {
                 continue;
             }
             let may_repeat = self.tasks.failures(task.task) < self.setting.task_retries;
             match end {
-                TaskEnd::Succeeded => self.finish_task(task.task, place, true, &result),
+                TaskEnd::Succeeded => self.finish_task(task.task, ran, true, &result),
                 TaskEnd::Failed if may_repeat => self.repeat(task.task, true),
-                TaskEnd::Failed => self.finish_task(task.task, place, false, &result),
+                TaskEnd::Failed => self.finish_task(task.task, ran, false, &result),
                 TaskEnd::GivenBack => self.repeat(task.task, false),
             }
         }
@@ -323,6 +330,7 @@ impl Master {
 
     /// Looks at what should have happened by now.
     pub(crate) fn tick(&mut self, now: Duration) {
+        self.pace.note(now, self.ended_count());
         for place in 0..self.executors.len() {
             let executor = &mut self.executors[place];
             let place = place as Holder;
@@ -400,20 +408,25 @@ impl Master {
     fn fail_pinned(&mut self, place: Holder, reason: &str) {
         while let Some(index) = self.tasks.fail_pinned(place) {
             self.tell_end(index);
-            self.note_end(index, place, false, reason);
+            self.note_end(index, (place, None), false, reason);
         }
     }
 
-    fn finish_task(&mut self, index: u32, place: Holder, is_success: bool, result: &str) {
+    fn finish_task(&mut self, index: u32, ran: Ran, is_success: bool, result: &str) {
         self.tasks.finish(index, is_success);
         self.brake.release(index);
         self.tell_end(index);
         self.end_mapping(index, is_success);
-        self.note_end(index, place, is_success, result);
+        self.note_end(index, ran, is_success, result);
     }
 
-    fn note_end(&mut self, index: u32, place: Holder, is_success: bool, result: &str) {
-        self.note_line(index, place, is_success, result);
+    fn note_end(&mut self, index: u32, ran: Ran, is_success: bool, result: &str) {
+        let last = LastTry {
+            place: ran.0,
+            attempts: self.tasks.attempts(index),
+            ran_ms: ran.1,
+        };
+        self.ended.note(index, is_success, result, Some(last));
         if self.tasks.stage(index) == TaskStage::Finish {
             if let Some(damage) = self.results.damage() {
                 return self.decide(failed(&damage), CloseReason::Decided);
@@ -516,18 +529,6 @@ impl Master {
             }
         }
         self.orders.push(Order::Finish(ending));
-    }
-
-    fn note_line(&mut self, index: u32, place: Holder, is_success: bool, result: &str) {
-        let line = self.line(index, Some(place), result);
-        let lines = match is_success {
-            true => &mut self.ended_lines,
-            false => &mut self.failed_lines,
-        };
-        if lines.len() == KEPT_LINES {
-            lines.pop_front();
-        }
-        lines.push_back(line);
     }
 }
 

@@ -434,7 +434,7 @@ fn people_see_failed_tasks_first() {
     play.map(root, 0, 5);
     play.end_next(TaskEnd::Succeeded, "");
     play.end_next(TaskEnd::Failed, "boom");
-    let overview = play.master.overview(100);
+    let overview = play.master.overview(100, NOW);
     let expected = TaskCounts {
         waiting: 0,
         running: 4,
@@ -446,6 +446,12 @@ fn people_see_failed_tasks_first() {
     assert_eq!(statuses, [5, 4, 4, 4, 4, 6]);
     assert_eq!(overview.tasks[0].result, "boom");
     assert_eq!(overview.workers.len(), 2);
+    let levels: Vec<(&str, u64)> = overview
+        .levels
+        .iter()
+        .map(|level| (level.name.as_str(), level.counts.total()))
+        .collect();
+    assert_eq!(levels, [("OMS_ROOT_TASK", 1), ("level", 5)]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod brake;
 mod contents;
+mod ended_tasks;
 pub(crate) mod executor;
 pub(crate) mod feed;
 pub(crate) mod guest;
@@ -11,11 +12,14 @@ mod lineage;
 pub(crate) mod mapping;
 pub(crate) mod master;
 mod overview;
+mod pace;
 pub(crate) mod replay;
 pub(crate) mod results;
 mod rows;
 pub(crate) mod spilling;
 pub(crate) mod sub_tasks;
+mod tally;
+mod task_search;
 mod wind_down;
 
 /// Names of tasks that the user does not choose (spec 04 section 8.3).

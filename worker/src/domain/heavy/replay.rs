@@ -170,12 +170,14 @@ impl Master {
             if is_success {
                 self.mappers.remove(&index);
             }
+            let result = results.get(place).or_else(|| results.first());
+            let result = result.cloned().unwrap_or_default();
+            self.ended.note(index, is_success, &result, None);
             if self.kind() == ExecuteType::MapReduce {
-                let result = results.get(place).or_else(|| results.first());
                 self.results().push(ListedResult {
                     task_id: self.tasks.path(index),
                     is_success,
-                    result: result.cloned().unwrap_or_default(),
+                    result,
                 });
             }
         }
@@ -185,6 +187,7 @@ impl Master {
     /// The failed tasks are to be carried out once more.
     fn wake_failed(&mut self) {
         self.tasks.wake_failed();
+        self.ended.forget_failures();
         self.results().forget_failures();
     }
 

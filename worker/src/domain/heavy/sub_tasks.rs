@@ -20,6 +20,7 @@ use powerjob_protocol::wire::worker_to_worker::{TaskRef, TaskStage};
 
 use super::contents::{Content, Shelf};
 use super::rows::{BLOCK, Rows};
+use super::tally::Tally;
 
 /// Place of an executor in the list of its master.
 pub(crate) type Holder = u16;
@@ -122,7 +123,7 @@ pub(crate) struct SubTasks {
     tasks: Rows,
     waiting: Chain,
     shares: Vec<Share>,
-    counts: TaskCounts,
+    tally: Tally,
     /// Contents of ended tasks from this number on are still needed.
     kept_from: u32,
     /// The task that ended for good last: until the next one does, all of it can be asked for.
@@ -136,7 +137,7 @@ impl Default for SubTasks {
             tasks: Rows::default(),
             waiting: Chain::default(),
             shares: Vec::new(),
-            counts: TaskCounts::default(),
+            tally: Tally::default(),
             kept_from: u32::MAX,
             ended_last: None,
             shelf: Shelf::default(),
@@ -171,7 +172,7 @@ impl SubTasks {
             stage: new.stage,
             is_pinned: new.pinned.is_some(),
         });
-        self.counts.waiting += 1;
+        self.tally.enter(new.name);
         self.append_waiting(index);
         index
     }
@@ -183,7 +184,12 @@ impl SubTasks {
 
     /// How many tasks are in which state.
     pub(crate) fn counts(&self) -> TaskCounts {
-        self.counts
+        self.tally.total()
+    }
+
+    /// As [`SubTasks::counts`], by the places of the names of levels.
+    pub(super) fn level_counts(&self) -> &[TaskCounts] {
+        self.tally.levels()
     }
 
     /// The tasks of one executor.
@@ -199,7 +205,8 @@ impl SubTasks {
 
     /// Tasks that have not ended.
     pub(crate) fn unfinished(&self) -> u64 {
-        self.counts.waiting + self.counts.running
+        let counts = self.counts();
+        counts.waiting + counts.running
     }
 
     /// Tasks that wait for anybody.
@@ -265,16 +272,16 @@ impl SubTasks {
             return;
         };
         let share = &mut self.shares[usize::from(holder)];
-        self.counts.running -= 1;
-        if is_success {
-            self.counts.succeeded += 1;
-            share.succeeded += 1;
-            self.end(index, Standing::Succeeded);
-        } else {
-            self.counts.failed += 1;
-            share.failed += 1;
-            self.end(index, Standing::Failed);
+        let standing = match is_success {
+            true => Standing::Succeeded,
+            false => Standing::Failed,
+        };
+        match is_success {
+            true => share.succeeded += 1,
+            false => share.failed += 1,
         }
+        self.change(index, standing);
+        self.end(index, standing);
     }
 
     /// Puts a task that is out at the end of its queue again; `has_failed`: that counts as a failure.
@@ -282,10 +289,8 @@ impl SubTasks {
         if self.unchain_out(index).is_none() {
             return;
         }
-        self.counts.running -= 1;
-        self.counts.waiting += 1;
+        self.change(index, Standing::Waiting);
         let task = &mut self.tasks[index];
-        task.standing = Standing::Waiting;
         task.failures = task.failures.saturating_add(u16::from(has_failed));
         if !task.is_pinned {
             task.holder = NOBODY;
@@ -326,12 +331,7 @@ impl SubTasks {
             true => self.shares[holder].pinned = chain,
             false => self.waiting = chain,
         }
-        self.counts.waiting -= 1;
-        match standing {
-            Standing::Succeeded => self.counts.succeeded += 1,
-            Standing::Failed => self.counts.failed += 1,
-            Standing::Waiting | Standing::Out | Standing::Discarded => {}
-        }
+        self.change(index, standing);
         self.end(index, standing);
         true
     }
@@ -339,17 +339,15 @@ impl SubTasks {
     /// Has the failed tasks wait again, as if they had never been tried.
     pub(crate) fn wake_failed(&mut self) {
         for index in 0..u32::try_from(self.tasks.len()).unwrap_or(NO_TASK) {
-            let failed = |task: &&mut Task| task.standing == Standing::Failed;
-            let Some(task) = self.tasks.get_mut(index).filter(failed) else {
+            if self.standing(index) != Standing::Failed {
                 continue;
-            };
-            task.standing = Standing::Waiting;
+            }
+            self.change(index, Standing::Waiting);
+            let task = &mut self.tasks[index];
             task.failures = 0;
             if !task.is_pinned {
                 task.holder = NOBODY;
             }
-            self.counts.failed -= 1;
-            self.counts.waiting += 1;
             self.append_waiting(index);
         }
     }
@@ -377,8 +375,6 @@ impl SubTasks {
 
     /// The content of a failed task stays: it may be tried once more.
     fn end(&mut self, index: u32, standing: Standing) {
-        let task = &mut self.tasks[index];
-        task.standing = standing;
         if standing == Standing::Failed {
             return;
         }
@@ -397,6 +393,12 @@ impl SubTasks {
         let first = tasks.start / block * block;
         let until = tasks.end.div_ceil(block).saturating_mul(block);
         self.tasks.shrink(first..until.min(self.kept_from));
+    }
+
+    fn change(&mut self, index: u32, to: Standing) {
+        let task = &mut self.tasks[index];
+        let from = std::mem::replace(&mut task.standing, to);
+        self.tally.change(task.name, from, to);
     }
 
     /// How often a task has failed.
@@ -506,10 +508,8 @@ impl SubTasks {
             true => self.shares[usize::from(holder)].pinned = chain,
             false => self.waiting = chain,
         }
-        self.counts.waiting -= 1;
-        self.counts.running += 1;
+        self.change(index, Standing::Out);
         let task = &mut self.tasks[index];
-        task.standing = Standing::Out;
         task.holder = holder;
         task.attempt += 1;
         let attempt = task.attempt;

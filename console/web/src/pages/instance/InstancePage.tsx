@@ -87,7 +87,7 @@ function Loaded({ instance, onChanged }: LoadedProps): ReactNode {
     <>
       <Head instance={instance} now={now} onChanged={onChanged} />
       <TimelinePanel instance={instance} now={now} />
-      <TasksPanel instanceId={instance.id} open={open} />
+      <TasksPanel instanceId={instance.id} generation={`${instance.attempt}/${instance.status}`} open={open} />
       <BeatsPanel instanceId={instance.id} generation={`${instance.attempt}/${instance.status}`} open={open} />
       <div className="columns">
         <Facts instance={instance} />
