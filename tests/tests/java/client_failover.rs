@@ -2,15 +2,12 @@
 
 use std::path::Path;
 
-use powerjob_databases::{DatabaseServer, Durability, Kind};
 use powerjob_tests::eventually::eventually;
-use powerjob_tests::java::{self, Artefacts, LATEST};
 use powerjob_tests::process::Process;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::faults::owner_of;
-use crate::scene::{APP, LIMIT, two_servers};
+use crate::scene::{APP, LIMIT, Pair};
 
 const PASSWORD: &str = "password of the app";
 /// Runs that are asked for before the server dies, and after it.
@@ -34,18 +31,10 @@ async fn until_runs(log: &Path, count: usize) -> Vec<String> {
 /// The token of the dead server counts on the other one, and no promised run is lost.
 #[tokio::test]
 async fn the_client_goes_on_with_the_server_that_is_left() {
-    if !java::is_here() {
-        return;
-    }
-    let Ok(database) = DatabaseServer::start(Kind::Postgres, Durability::Full) else {
-        eprintln!("note: no PostgreSQL, so the fail-over of the official client was not tested");
+    let Some(pair) = Pair::start().await else {
         return;
     };
-    let artefacts = Artefacts::of(LATEST).expect("the artefacts");
-    let folder = TempDir::new().expect("a folder");
-    let mut servers = two_servers(folder.path(), &database).await;
-    let api = servers[0].sign_in().await.expect("signed in");
-    let (app, _) = api.create_app(APP).await.expect("an application");
+    let (mut servers, api, app) = (pair.servers, pair.api, pair.app);
     let path = format!("/v1/apps/{app}/client-password");
     api.call("POST", &path, &json!({ "password": PASSWORD }))
         .await
@@ -56,10 +45,10 @@ async fn the_client_goes_on_with_the_server_that_is_left() {
     let owner = owner_of(&servers, &app).await;
     // The one that will die is asked first.
     let both = format!("{},{}", servers[owner].http, servers[1 - owner].http);
-    let home = folder.path().join("client");
+    let home = pair.folder.path().join("client");
     std::fs::create_dir_all(&home).expect("a folder");
     let log = home.join("client.log");
-    let mut command = artefacts.java("ClientLoop", &home);
+    let mut command = pair.artefacts.java("ClientLoop", &home);
     command.args([both.as_str(), APP, PASSWORD, job.as_str()]);
     let _client = Process::start(&mut command, &log).expect("a JVM");
     until_runs(&log, RUNS).await;

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use powerjob_databases::{DatabaseServer, Durability, Kind};
 use powerjob_tests::eventually::eventually;
-use powerjob_tests::java::{self, Artefacts, JavaWorker, LATEST, WorkerPlan};
+use powerjob_tests::java::{JavaWorker, LATEST, WorkerPlan};
 use powerjob_tests::process::{Api, Cluster};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::scene::{APP, LIMIT, Scene, two_servers};
+use crate::scene::{APP, LIMIT, Pair, Scene};
 
 /// A dead worker is noticed after 60 s; then its runs go elsewhere.
 const LOSS_LIMIT: Duration = Duration::from_secs(180);
@@ -85,18 +83,10 @@ async fn runs_survive_the_server_and_go_elsewhere_when_their_worker_dies() {
 /// Two servers over one database: the worker finds the one that lives, with the run that it has.
 #[tokio::test]
 async fn a_worker_finds_the_server_that_is_left() {
-    if !java::is_here() {
-        return;
-    }
-    let Ok(database) = DatabaseServer::start(Kind::Postgres, Durability::Full) else {
-        eprintln!("note: no PostgreSQL, so the fail-over of official workers was not tested");
+    let Some(pair) = Pair::start().await else {
         return;
     };
-    let artefacts = Artefacts::of(LATEST).expect("the artefacts");
-    let folder = TempDir::new().expect("a folder");
-    let mut servers = two_servers(folder.path(), &database).await;
-    let api = servers[0].sign_in().await.expect("signed in");
-    let (app, _) = api.create_app(APP).await.expect("an application");
+    let (mut servers, api, app) = (pair.servers, pair.api, pair.app);
     let both = format!("{},{}", servers[0].http, servers[1].http);
     let plan = WorkerPlan {
         servers: &both,
@@ -104,7 +94,8 @@ async fn a_worker_finds_the_server_that_is_left() {
         protocol: "HTTP",
         tag: "",
     };
-    let worker = JavaWorker::spawn(&artefacts, folder.path(), "java", &plan).expect("a JVM");
+    let worker =
+        JavaWorker::spawn(&pair.artefacts, pair.folder.path(), "java", &plan).expect("a JVM");
     worker.until_ready().await;
     let job = json!({
         "name": "a job", "processor": "powerjob.tests.Basic", "schedule": { "type": "API" },

@@ -1,11 +1,11 @@
-//! A server, an application and official workers, in one folder.
+//! A server, or two, an application and official workers, in one folder.
 
 use std::path::Path;
 use std::time::Duration;
 
-use powerjob_databases::{DATABASE, DatabaseServer};
+use powerjob_databases::{DATABASE, DatabaseServer, Durability, Kind};
 use powerjob_tests::eventually::eventually;
-use powerjob_tests::java::{self, Artefacts, JavaWorker, WorkerPlan};
+use powerjob_tests::java::{self, Artefacts, JavaWorker, LATEST, WorkerPlan};
 use powerjob_tests::process::{Api, Cluster};
 use powerjob_tests::programs::powerjob;
 use serde_json::Value;
@@ -129,14 +129,45 @@ impl Scene {
     }
 }
 
-/// Two servers over one database, both running.
-pub(crate) async fn two_servers(folder: &Path, database: &DatabaseServer) -> Vec<Cluster> {
-    let mut servers = Vec::new();
-    for node in ["s1", "s2"] {
-        let url = database.url(DATABASE);
-        let mut server = Cluster::member(folder, &powerjob(), node, &url).expect("a server");
-        server.start_server().await.expect("it starts");
-        servers.push(server);
+/// Two servers over one PostgreSQL, both running, and an application. They are killed before it.
+pub(crate) struct Pair {
+    pub(crate) servers: Vec<Cluster>,
+    pub(crate) api: Api,
+    pub(crate) app: String,
+    pub(crate) artefacts: Artefacts,
+    pub(crate) folder: TempDir,
+    _database: DatabaseServer,
+}
+
+impl Pair {
+    /// `None` where no Java or no PostgreSQL is.
+    pub(crate) async fn start() -> Option<Self> {
+        if !java::is_here() {
+            return None;
+        }
+        let Ok(database) = DatabaseServer::start(Kind::Postgres, Durability::Full) else {
+            eprintln!("note: no PostgreSQL, so fail-over with Java peers was not tested");
+            return None;
+        };
+        let artefacts = Artefacts::of(LATEST).expect("the artefacts");
+        let folder = TempDir::new().expect("a folder");
+        let mut servers = Vec::new();
+        for node in ["s1", "s2"] {
+            let url = database.url(DATABASE);
+            let server = Cluster::member(folder.path(), &powerjob(), node, &url);
+            let mut server = server.expect("a server");
+            server.start_server().await.expect("it starts");
+            servers.push(server);
+        }
+        let api = servers[0].sign_in().await.expect("signed in");
+        let (app, _) = api.create_app(APP).await.expect("an application");
+        Some(Self {
+            servers,
+            api,
+            app,
+            artefacts,
+            folder,
+            _database: database,
+        })
     }
-    servers
 }
