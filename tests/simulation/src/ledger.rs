@@ -16,7 +16,7 @@
 //! * INV-12 the result that is recorded is one that a worker (or the server, for a stated cause) gave.
 //! * INV-13 what a worker has spooled reaches the server, through its restart, too;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use powerjob_common::id::{AppId, InstanceId, JobId};
@@ -41,7 +41,7 @@ pub struct Ledger {
     /// Ends recorded, and retries by hand that were asked for and stored.
     ends: BTreeMap<InstanceId, u32>,
     retries: BTreeMap<InstanceId, u32>,
-    asked_retries: BTreeSet<InstanceId>,
+    asked_retries: BTreeMap<InstanceId, u32>,
     out: BTreeMap<JobId, u32>,
     starts: BTreeMap<(i64, u32), String>,
     results: BTreeMap<i64, Vec<(u32, String)>>,
@@ -131,7 +131,9 @@ impl Ledger {
             _ => {}
         }
         if before.status.is_finished() {
-            let is_retry = self.asked_retries.remove(&id) && !after.status.is_finished();
+            let asked = self.asked_retries.get_mut(&id);
+            let asked = asked.filter(|asked| **asked > 0 && !after.status.is_finished());
+            let is_retry = asked.map(|asked| *asked -= 1).is_some();
             if is_retry {
                 *self.retries.entry(id).or_default() += 1;
             } else {
@@ -186,7 +188,7 @@ impl Ledger {
 
     /// A person asked for a retry of a finished instance.
     pub fn asks_retry(&mut self, id: InstanceId) {
-        self.asked_retries.insert(id);
+        *self.asked_retries.entry(id).or_default() += 1;
     }
 
     /// How many runs of a job are out.
