@@ -84,6 +84,12 @@ impl Ledger {
         wanted.cloned().collect()
     }
 
+    fn workers(&self, part: &str) -> BTreeSet<String> {
+        let starts = self.starts(part);
+        let names = starts.iter().filter_map(|words| words.split(' ').next());
+        names.map(str::to_owned).collect()
+    }
+
     async fn until_starts(&self, part: &str, count: usize) {
         let is_so = || self.starts(part).len() >= count;
         self.until(is_so).await.expect("tasks start");
@@ -160,6 +166,9 @@ struct Sum {
     levels: u32,
     #[serde(default)]
     fails_first: bool,
+    /// The tasks of the second level wait until so many workers have begun one.
+    #[serde(default)]
+    gathers: usize,
     /// Tasks from this place on wait until they are canceled.
     stops_at: Option<u64>,
     /// Tasks from this place on fail until the ledger is open.
@@ -181,6 +190,10 @@ impl Processor for Summing {
         self.0.enter(ctx);
         tokio::task::yield_now().await;
         let chunk: Chunk = ctx.sub_task()?;
+        if ctx.task_name() == "single" {
+            let is_so = || self.0.workers(" single ").len() >= wanted.gathers;
+            self.0.until(is_so).await?;
+        }
         let is_stopped = wanted.stops_at.is_some_and(|at| chunk.numbers[0] >= at * 2);
         if is_stopped && !self.0.is_open.load(Ordering::SeqCst) {
             ctx.cancelled().await;
@@ -443,17 +456,16 @@ async fn a_map_reduce_of_two_levels_adds_up_over_three_workers() {
     let ledger = Arc::new(Ledger::default());
     let mut server = FakeServer::start().await;
     let members = team(&mut server, &["w1", "w2", "w3"], &ledger).await;
-    let item = spread(1, MAP_REDUCE, "sum", r#"{"count": 500, "levels": 2}"#);
+    let item = spread(
+        1,
+        MAP_REDUCE,
+        "sum",
+        r#"{"count": 500, "levels": 2, "gathers": 3}"#,
+    );
     let ended = carry_out(&mut server, &members, item).await;
     assert_eq!(ended, (5, (0..1_000_u64).sum::<u64>().to_string()));
     assert_eq!(ledger.starts(" chunk ").len(), 500);
     assert_eq!(ledger.starts(" single ").len(), 1_000);
-    let workers: BTreeSet<String> = ledger
-        .starts(" single ")
-        .iter()
-        .filter_map(|words| words.split(' ').next().map(str::to_owned))
-        .collect();
-    assert_eq!(workers.len(), 3, "{workers:?}");
     assert!(
         ledger.most_running.load(Ordering::SeqCst) <= 6,
         "two at once on each of three"

@@ -165,34 +165,18 @@ impl Agenda {
 
 #[cfg(test)]
 mod tests {
+    use super::super::outlook::tests::{holder, server};
     use super::*;
-    use crate::store::assignment::{AppOwner, LeaseRow};
-
-    fn holder(name: &str) -> Holder {
-        Holder {
-            node_id: name.to_owned(),
-            server_epoch: 1,
-        }
-    }
+    use crate::store::assignment::AppOwner;
 
     /// Server `a` has two applications and sees server `b`.
     fn outlook_of_a() -> Outlook {
-        let server = |name: &str| LeaseRow {
-            holder: holder(name),
-            worker_address: format!("{name}:10010"),
-            http_address: None,
-            http_worker_address: None,
-            is_leaving: false,
-            acquired_at_ms: 0,
-            changes: 0,
-            lives_for_ms: 1_500,
-        };
         let owner = |id| AppOwner {
             app_id: AppId(id),
             holder: Some(holder("a")),
             epoch: 1,
         };
-        let servers = [server("a"), server("b")];
+        let servers = [server("a", 1_500), server("b", 1_500)];
         Outlook::new(&holder("a"), 600, &servers, &[owner(1), owner(2)])
     }
 

@@ -111,17 +111,17 @@ fn info(server: &LeaseRow, late_ms: i64) -> ServerInfo {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn holder(name: &str) -> Holder {
+    pub(in crate::actor::elector) fn holder(name: &str) -> Holder {
         Holder {
             node_id: name.to_owned(),
             server_epoch: 1,
         }
     }
 
-    fn server(name: &str, lives_for_ms: i64) -> LeaseRow {
+    pub(in crate::actor::elector) fn server(name: &str, lives_for_ms: i64) -> LeaseRow {
         LeaseRow {
             holder: holder(name),
             worker_address: format!("{name}:10010"),
